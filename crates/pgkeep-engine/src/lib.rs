@@ -1,1 +1,13 @@
-//! (in the making)
+//! Reads a PostgreSQL database into an archive and writes it back, in parallel, and proves the rows.
+
+pub mod cancel;
+pub mod conn;
+pub mod error;
+pub mod fingerprint;
+pub mod progress;
+pub mod report;
+pub mod session;
+
+pub use cancel::Cancel;
+pub use conn::{Client, ConnInfo};
+pub use error::{EngineError, ErrorKind, Result};

@@ -1,0 +1,20 @@
+//! Connections to PostgreSQL: the frontend/backend protocol 3.0 spoken over plain blocking sockets.
+//!
+//! The protocol is spoken here rather than by a client library because reading a database fast is what pgkeep
+//! is for: `COPY` data goes from the socket's buffer to the compressor with one copy and no allocation a row.
+//! Authentication comes from `postgres-protocol`, TLS from `rustls`.
+
+mod auth;
+mod client;
+mod info;
+mod quote;
+mod server_error;
+mod stream;
+mod tls;
+mod wire;
+
+pub use client::{Canceller, Client, CopyIn, Row};
+pub(crate) use client::major_of;
+pub use info::{ConnInfo, SslMode};
+pub use quote::{quote_ident, quote_literal};
+pub use server_error::ServerError;

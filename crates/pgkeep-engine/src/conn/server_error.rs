@@ -1,0 +1,100 @@
+//! The server's error report (protocol message `ErrorResponse`) and what it means to us.
+
+use std::fmt;
+
+use crate::error::{EngineError, ErrorKind};
+
+/// Fields of an `ErrorResponse` or `NoticeResponse` (PostgreSQL documentation, "Error and Notice Message
+/// Fields"). Text is shown lossily: an error can come before the client encoding is agreed on.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ServerError {
+    /// `ERROR`, `FATAL`, `WARNING` …, never translated.
+    pub severity: String,
+    /// SQLSTATE.
+    pub code: String,
+    /// Primary message.
+    pub message: String,
+    /// Detail, where given.
+    pub detail: Option<String>,
+    /// The server's own hint, where given.
+    pub hint: Option<String>,
+    /// Context (call stack), where given.
+    pub context: Option<String>,
+}
+
+impl ServerError {
+    /// Reads the body of the message.
+    pub(crate) fn parse(body: &[u8]) -> ServerError {
+        let mut e = ServerError::default();
+        for field in body.split(|b| *b == 0) {
+            let Some((&kind, text)) = field.split_first() else { continue };
+            let text = String::from_utf8_lossy(text).into_owned();
+            match kind {
+                b'V' => e.severity = text,
+                b'S' if e.severity.is_empty() => e.severity = text,
+                b'C' => e.code = text,
+                b'M' => e.message = text,
+                b'D' => e.detail = Some(text),
+                b'H' => e.hint = Some(text),
+                b'W' => e.context = Some(text),
+                _ => {}
+            }
+        }
+        e
+    }
+
+    fn kind(&self) -> ErrorKind {
+        match self.code.as_str() {
+            "28000" | "28P01" => ErrorKind::Authentication,
+            "42501" => ErrorKind::Permission,
+            "55P03" => ErrorKind::LockTimeout,
+            // admin_shutdown, crash_shutdown, idle_session_timeout and class 08: the connection is gone or going.
+            "57P01" | "57P02" | "57P05" => ErrorKind::ConnectionLost,
+            c if c.starts_with("08") => ErrorKind::ConnectionLost,
+            _ => ErrorKind::Server,
+        }
+    }
+}
+
+impl fmt::Display for ServerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.message)?;
+        if let Some(d) = &self.detail {
+            write!(f, " ({d})")?;
+        }
+        write!(f, " [SQLSTATE {}]", self.code)
+    }
+}
+
+impl From<ServerError> for EngineError {
+    fn from(e: ServerError) -> Self {
+        let kind = e.kind();
+        let hint = match e.code.as_str() {
+            "53200" if e.message.contains("shared memory") => {
+                Some("raise max_locks_per_transaction on the server: a backup locks every table once".into())
+            }
+            "53300" => Some("the server has no free connection: use fewer --jobs or raise max_connections".into()),
+            "3D000" => Some("check the database's name: psql -l lists what is there".into()),
+            "28P01" => Some("check the user and its password".into()),
+            "40001" if e.message.contains("recovery") => {
+                Some("raise max_standby_streaming_delay on the replica, or back up from the primary".into())
+            }
+            _ => e.hint.clone(),
+        };
+        EngineError { kind, what: String::new(), why: e.to_string(), hint, sqlstate: Some(e.code) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_are_read_and_unknown_ones_skipped() {
+        let e = ServerError::parse(b"SFEHLER\0VERROR\0C42501\0Mpermission denied for table t\0Zx\0Dwhy\0\0");
+        assert_eq!((e.severity.as_str(), e.code.as_str()), ("ERROR", "42501"));
+        let e = EngineError::from(e);
+        assert_eq!(e.kind, ErrorKind::Permission);
+        assert!(e.to_string().contains("permission denied for table t (why)"));
+    }
+}
