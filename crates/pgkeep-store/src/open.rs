@@ -1,0 +1,50 @@
+//! How a store is opened.
+
+use std::fmt;
+use std::time::Duration;
+
+/// What the caller wants to decide about a store that its URL does not say.
+#[derive(Debug, Clone)]
+pub struct OpenOptions {
+    /// Credentials to use instead of those found in the environment (S3 only).
+    pub credentials: Option<Credentials>,
+    /// How long a connection may take to come about. 5 s: a server that takes longer is not there.
+    pub connect_timeout: Duration,
+    /// How long one request may take, body included, before it is begun anew. It has to fit the largest
+    /// part over the slowest line, hence the 5 min: 8 MiB at 30 KB/s.
+    pub request_timeout: Duration,
+    /// How long a request that fails is tried again: from its beginning, with growing, random pauses. 60 s
+    /// outlasts the failover of a load balancer without making a wrong URL look like a hang.
+    pub retry_budget: Duration,
+    /// How often it is tried again at most.
+    pub max_retries: usize,
+}
+
+impl Default for OpenOptions {
+    fn default() -> Self {
+        OpenOptions {
+            credentials: None,
+            connect_timeout: Duration::from_secs(5),
+            request_timeout: Duration::from_secs(300),
+            retry_budget: Duration::from_secs(60),
+            max_retries: 10,
+        }
+    }
+}
+
+/// A key and its secret. Shown, it shows neither.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credentials {
+    /// The access key's id.
+    pub access_key: String,
+    /// The secret.
+    pub secret_key: String,
+    /// The token of temporary credentials.
+    pub session_token: Option<String>,
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Credentials(…)")
+    }
+}
