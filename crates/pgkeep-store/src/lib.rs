@@ -28,6 +28,7 @@ mod backend;
 mod error;
 mod key;
 mod open;
+mod runtime;
 mod store;
 mod types;
 mod upload;

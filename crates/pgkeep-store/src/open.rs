@@ -1,5 +1,6 @@
 //! How a store is opened.
 
+use object_store::{BackoffConfig, ClientOptions, RetryConfig};
 use std::fmt;
 use std::time::Duration;
 
@@ -46,5 +47,27 @@ pub struct Credentials {
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Credentials(…)")
+    }
+}
+
+impl OpenOptions {
+    /// How long a request without an object's bytes may take; also AWS's own answers to a listing of
+    /// 1,000 objects come within a second or two.
+    pub(crate) fn control_timeout(&self) -> Duration {
+        self.request_timeout.min(Duration::from_secs(30))
+    }
+
+    /// The retry budget of requests that carry bytes: it counts from the first try's beginning, which
+    /// may have lasted as long as a request may.
+    pub(crate) fn data_budget(&self) -> Duration {
+        self.request_timeout + self.retry_budget
+    }
+
+    pub(crate) fn client(&self, timeout: Duration) -> ClientOptions {
+        ClientOptions::new().with_connect_timeout(self.connect_timeout).with_timeout(timeout)
+    }
+
+    pub(crate) fn retry(&self, retry_timeout: Duration) -> RetryConfig {
+        RetryConfig { backoff: BackoffConfig::default(), max_retries: self.max_retries, retry_timeout }
     }
 }

@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use crate::backend::Backend;
 use crate::backend::folder::Folder;
-use crate::error::{Result, StoreError};
+use crate::backend::object::{azure, google, memory};
+use crate::backend::s3;
+use crate::error::Result;
 use crate::key;
 use crate::open::OpenOptions;
 use crate::types::{Capabilities, ObjectInfo, PendingUpload, UploadPlan};
@@ -36,10 +38,16 @@ impl Store {
         let url: StoreUrl = url.parse()?;
         let backend: Arc<dyn Backend> = match &url {
             StoreUrl::Folder(root) => Arc::new(Folder::new(root.clone(), url.base())),
-            _ => {
-                let _ = options;
-                return Err(StoreError::new(StoreError::InvalidUrl, url.to_string(), "not built yet", ""));
+            StoreUrl::S3 { bucket, prefix, options: own } => {
+                Arc::new(s3::open(url.clone(), bucket, prefix, own, options)?)
             }
+            StoreUrl::Azure { container, prefix, options: own } => {
+                Arc::new(azure::open(url.clone(), container, prefix, own, options)?)
+            }
+            StoreUrl::Google { bucket, prefix, options: own } => {
+                Arc::new(google::open(url.clone(), bucket, prefix, own, options)?)
+            }
+            StoreUrl::Memory(name) => Arc::new(memory::open(url.clone(), name)),
         };
         Ok(Store { url: Arc::new(url), backend })
     }
@@ -66,7 +74,7 @@ impl Store {
         self.backend.put(self.check(key)?, body)
     }
 
-    /// Writes an object unless there is one: [`StoreError::AlreadyExists`].
+    /// Writes an object unless there is one: [`StoreError::AlreadyExists`](crate::StoreError::AlreadyExists).
     ///
     /// Where [`Capabilities::conditional_put`] holds, exactly one of several concurrent calls wins.
     /// Elsewhere the store is asked first, and two writers at the same moment can both believe that
@@ -81,7 +89,7 @@ impl Store {
     }
 
     /// The bytes of `range`. An end behind that of the object is cut to it; a start there is
-    /// [`StoreError::OutOfRange`]. An empty range is answered without asking the store.
+    /// [`StoreError::OutOfRange`](crate::StoreError::OutOfRange). An empty range is answered without asking the store.
     pub fn get_range(&self, key: &str, range: Range<u64>) -> Result<Bytes> {
         let key = self.check(key)?;
         if range.is_empty() {

@@ -1,6 +1,8 @@
 //! The places objects can be in: a folder, or whatever the `object_store` crate reaches.
 
 pub(crate) mod folder;
+pub(crate) mod object;
+pub(crate) mod s3;
 
 use bytes::Bytes;
 use std::ops::Range;

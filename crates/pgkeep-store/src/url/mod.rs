@@ -1,5 +1,7 @@
 //! A URL names a store.
 
+pub(crate) use parse::check_endpoint;
+
 mod options;
 mod parse;
 
