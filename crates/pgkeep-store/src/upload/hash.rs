@@ -8,11 +8,6 @@ use std::thread::{self, JoinHandle};
 
 use crate::types::PartHash;
 
-/// The SHA-256 of `bytes`.
-pub(crate) fn part(bytes: &[u8]) -> PartHash {
-    PartHash { size: bytes.len() as u64, sha256: Sha256::digest(bytes).into() }
-}
-
 /// Cuts what it is fed into parts and hashes each.
 pub(crate) struct PartHasher {
     part_size: u64,
@@ -90,6 +85,10 @@ impl PartHashing {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn part(bytes: &[u8]) -> PartHash {
+        PartHash { size: bytes.len() as u64, sha256: Sha256::digest(bytes).into() }
+    }
 
     #[test]
     fn parts_are_cut_where_the_part_size_says_however_the_bytes_come() {

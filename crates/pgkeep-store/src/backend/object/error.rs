@@ -20,7 +20,7 @@ pub(crate) fn meaning(url: &str, e: &object_store::Error) -> StoreError {
         .or_else(|| by_transport(e))
         .or_else(|| by_status(&text))
         .unwrap_or_else(|| by_variant(e));
-    StoreError::new(make, url, cause(&text), hint)
+    StoreError::new(make, url, cause(&text) + &root(e, &text), hint)
 }
 
 type Meaning = (fn(Box<crate::error::Detail>) -> StoreError, String);
@@ -113,6 +113,17 @@ fn by_variant(e: &object_store::Error) -> Meaning {
         ),
         _ => (StoreError::Other, String::new()),
     }
+}
+
+/// The innermost cause, where the text does not tell it: "connection refused" rather than "error sending
+/// request".
+fn root(e: &object_store::Error, text: &str) -> String {
+    let mut innermost: &(dyn StdError + 'static) = e;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    let root = innermost.to_string();
+    if text.contains(&root) || root.contains('<') { String::new() } else { format!(": {root}") }
 }
 
 /// What stands between `<name>` and `</name>`.

@@ -300,7 +300,8 @@ impl Backend for Objects {
             None if remote.prefix.is_empty() => Path::default(),
             None => Path::parse(&remote.prefix).map_err(|e| remote.fail("", &e.into()))?,
         };
-        let stream = remote.control.list(Some(&folder));
+        // Fused, since it is taken apart into chunks and may be asked again after its end.
+        let stream = remote.control.list(Some(&folder)).fuse().boxed();
         Ok(Box::new(Pages { remote, prefix: prefix.to_owned(), stream: Some(stream), ready: Vec::new() }))
     }
 

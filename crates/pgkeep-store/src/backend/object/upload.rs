@@ -113,7 +113,7 @@ impl PartsSink {
         let mut left = [Bytes::from(head), Bytes::from(std::mem::take(&mut self.first))];
         let mut parts = Vec::new();
         while left.iter().any(|b| !b.is_empty()) {
-            let mut room = usize::try_from(self.sizes.part_size).unwrap_or(usize::MAX);
+            let mut room = in_memory(self.sizes.part_size);
             let mut part = Vec::new();
             for bytes in &mut left {
                 let piece = bytes.split_to(bytes.len().min(room));
@@ -151,18 +151,29 @@ impl PartsSink {
         let (remote, path, key) = (self.remote.clone(), self.path.clone(), self.key.clone());
         let (size, part_size, token) = (self.position, self.sizes.part_size, self.token.clone());
         let etag = run(async move {
-            match remote.parts.complete_multipart(&path, &id, ids).await {
-                Ok(put) => Ok(put.e_tag),
+            let completed = remote.parts.complete_multipart(&path, &id, ids).await;
+            // Not every server tells the tag with its answer, and what it made is better seen than believed.
+            let there = stat(&*remote.control, &path).await;
+            match (completed, there) {
+                (Ok(_), Ok(there)) if there.meta.size == size => Ok(there.meta.e_tag),
+                (Ok(_), Ok(there)) if conditional::is_ours(&there.attributes, &token) => {
+                    Err(StoreError::new(
+                        StoreError::Other,
+                        remote.url.of(&key),
+                        format_args!("{size} bytes were sent, the store has {}", there.meta.size),
+                        "do not use this object; the store is at fault",
+                    ))
+                }
+                // Replaced by somebody else already, or we may write but not read.
+                (Ok(put), _) => Ok(put.e_tag.filter(|tag| !tag.is_empty())),
                 // The answer got lost and the request was sent again: the upload is gone because it
                 // has become the object.
-                Err(e) => match stat(&*remote.control, &path).await {
-                    Ok(there)
-                        if there.meta.size == size && conditional::is_ours(&there.attributes, &token) =>
-                    {
-                        Ok(there.meta.e_tag)
-                    }
-                    _ => Err(remote.fail(&key, &e)),
-                },
+                (Err(_), Ok(there))
+                    if there.meta.size == size && conditional::is_ours(&there.attributes, &token) =>
+                {
+                    Ok(there.meta.e_tag)
+                }
+                (Err(e), _) => Err(remote.fail(&key, &e)),
             }
         })?;
         self.id = None;
@@ -178,6 +189,11 @@ async fn hash_off_thread(body: Vec<Bytes>) -> Result<PartHash, String> {
         hasher.finish().pop().unwrap_or(PartHash { size: 0, sha256: [0; 32] })
     };
     tokio::task::spawn_blocking(hash).await.map_err(|e| e.to_string())
+}
+
+/// A length as one of something in memory.
+fn in_memory(len: u64) -> usize {
+    usize::try_from(len).unwrap_or(usize::MAX)
 }
 
 fn broken(url: &str, cause: &str) -> StoreError {
@@ -198,15 +214,19 @@ impl Sink for PartsSink {
                         self.index += 1;
                     }
                     if self.current.capacity() == 0 {
-                        let size = self.sizes.part_size.min(1 << 20);
-                        self.current.reserve(usize::try_from(size).unwrap_or(0));
+                        self.current.reserve_exact(in_memory(self.sizes.part_size));
                     }
                     let room = self.sizes.part_size - self.current.len() as u64;
                     (&mut self.current, room)
                 }
-                room => (&mut self.first, room),
+                room => {
+                    if self.first.capacity() == 0 {
+                        self.first.reserve_exact(in_memory(room));
+                    }
+                    (&mut self.first, room)
+                }
             };
-            let (now, later) = bytes.split_at(bytes.len().min(usize::try_from(room).unwrap_or(usize::MAX)));
+            let (now, later) = bytes.split_at(bytes.len().min(in_memory(room)));
             into.extend_from_slice(now);
             self.position += now.len() as u64;
             bytes = later;
