@@ -1,0 +1,105 @@
+//! The compressed streams inside of data blocks (src/bin/pg_dump/compress_io.c and its siblings).
+//!
+//! One stream per table-data entry and per large object. A file per algorithm, each with the two halves
+//! `Decoder`/`decoder` and `Encoder`.
+
+mod gzip;
+mod lz4;
+mod none;
+mod zstd;
+
+use std::io::Read;
+
+use crate::{Algorithm, ArchiveError, Compression, Result};
+
+/// Unpacks the stream that `r` gives, which must end where the stream ends.
+///
+/// Reading fails with [`UnexpectedEof`](std::io::ErrorKind::UnexpectedEof) if the stream is cut off, and with
+/// `InvalidData` or the like if it is damaged or bytes follow it. Several zstd or lz4 frames on end are one stream;
+/// two zlib streams are not (stock `pg_restore` would loop for ever on them). No bytes at all are an empty stream:
+/// that is how `pg_dump` writes an empty large object.
+///
+/// `r` is read in large steps, a [`BlockReader`](crate::BlockReader) over a [`RangeReader`](crate::RangeReader) is
+/// right for it.
+pub fn decoder<'a>(algorithm: Algorithm, r: impl Read + 'a) -> Result<Box<dyn Read + 'a>> {
+    Ok(match algorithm {
+        Algorithm::None => Box::new(r),
+        Algorithm::Gzip => Box::new(gzip::Decoder::new(r)),
+        Algorithm::Lz4 => Box::new(lz4::Decoder::new(r)),
+        Algorithm::Zstd => Box::new(zstd::decoder(r)?),
+    })
+}
+
+/// Makes streams, one after the other, with one set of buffers: keep one per worker.
+///
+/// Input of 64 to 256 KiB a call is best. Output is appended to the caller's buffer without a copy in between.
+pub struct Compressor {
+    algorithm: Algorithm,
+    encoder: Encoder,
+}
+
+enum Encoder {
+    None,
+    Gzip(Box<gzip::Encoder>),
+    Lz4(Box<lz4::Encoder>),
+    Zstd(zstd::Encoder),
+}
+
+impl Compressor {
+    /// Prepares for this compression, whose level must be one that the algorithm has.
+    pub fn new(compression: Compression) -> Result<Self> {
+        compression.validate()?;
+        let level = compression.level();
+        let encoder = match compression.algorithm {
+            Algorithm::None => Encoder::None,
+            Algorithm::Gzip => Encoder::Gzip(Box::new(gzip::Encoder::new(level))),
+            Algorithm::Lz4 => Encoder::Lz4(Box::new(lz4::Encoder::new())),
+            Algorithm::Zstd => Encoder::Zstd(zstd::Encoder::new(level).map_err(failed(Algorithm::Zstd))?),
+        };
+        Ok(Self { algorithm: compression.algorithm, encoder })
+    }
+
+    /// The algorithm.
+    pub fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// Compresses `input` and appends to `out` whatever is ready, which may be nothing.
+    pub fn write(&mut self, input: &[u8], out: &mut Vec<u8>) -> Result<()> {
+        match &mut self.encoder {
+            Encoder::None => none::write(input, out),
+            Encoder::Gzip(e) => e.write(input, out).map_err(failed(self.algorithm))?,
+            Encoder::Lz4(e) => e.write(input, out).map_err(failed(self.algorithm))?,
+            Encoder::Zstd(e) => e.write(input, out).map_err(failed(self.algorithm))?,
+        }
+        Ok(())
+    }
+
+    /// Ends the stream, appends the rest of it to `out`, and is ready for the next one.
+    ///
+    /// A stream of no input gives a valid, empty stream of a few bytes.
+    pub fn finish(&mut self, out: &mut Vec<u8>) -> Result<()> {
+        match &mut self.encoder {
+            Encoder::None => {}
+            Encoder::Gzip(e) => e.finish(out).map_err(failed(self.algorithm))?,
+            Encoder::Lz4(e) => e.finish(out).map_err(failed(self.algorithm))?,
+            Encoder::Zstd(e) => e.finish(out).map_err(failed(self.algorithm))?,
+        }
+        Ok(())
+    }
+
+    /// Forgets a stream that was begun, as when its table is to be read again, and is ready for the next one.
+    pub fn reset(&mut self) -> Result<()> {
+        match &mut self.encoder {
+            Encoder::None => {}
+            Encoder::Gzip(e) => e.reset(),
+            Encoder::Lz4(e) => e.reset(),
+            Encoder::Zstd(e) => e.reset().map_err(failed(self.algorithm))?,
+        }
+        Ok(())
+    }
+}
+
+fn failed<E: ToString>(algorithm: Algorithm) -> impl Fn(E) -> ArchiveError {
+    move |e| ArchiveError::Compress { algorithm, reason: e.to_string() }
+}
