@@ -7,7 +7,10 @@ use crate::error::{EngineError, Result};
 
 /// A shared request to stop. Cloning gives another handle on the same flag.
 #[derive(Debug, Clone, Default)]
-pub struct Cancel(Arc<AtomicBool>);
+pub struct Cancel {
+    flag: Arc<AtomicBool>,
+    parent: Option<Arc<AtomicBool>>,
+}
 
 impl Cancel {
     /// A flag that nobody has raised.
@@ -15,19 +18,26 @@ impl Cancel {
         Cancel::default()
     }
 
+    /// A flag of its own that also counts as raised when this one is: a run stops its workers by it without
+    /// looking as if the user had asked.
+    #[must_use]
+    pub fn child(&self) -> Cancel {
+        Cancel { flag: Arc::default(), parent: Some(self.flag.clone()) }
+    }
+
     /// The flag itself, for a signal handler.
     pub fn flag(&self) -> Arc<AtomicBool> {
-        self.0.clone()
+        self.flag.clone()
     }
 
     /// Asks the run to stop.
     pub fn raise(&self) {
-        self.0.store(true, Ordering::SeqCst);
+        self.flag.store(true, Ordering::SeqCst);
     }
 
     /// Whether the run was asked to stop.
     pub fn is_raised(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.flag.load(Ordering::Relaxed) || self.parent.as_ref().is_some_and(|p| p.load(Ordering::Relaxed))
     }
 
     /// An error of kind `Cancelled` once the flag is raised.

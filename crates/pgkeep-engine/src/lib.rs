@@ -2,10 +2,12 @@
 
 pub mod cancel;
 pub mod conn;
+pub mod dump;
 pub mod error;
 pub mod fingerprint;
 pub mod progress;
 pub mod report;
+pub mod schema_source;
 pub mod session;
 
 pub use cancel::Cancel;

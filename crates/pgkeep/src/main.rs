@@ -1,2 +1,13 @@
-//! (in the making)
-fn main() {}
+//! pgkeep: PostgreSQL backups that are proven to restore.
+
+mod cli;
+mod config;
+mod failure;
+mod resolve;
+mod show;
+mod signals;
+mod target;
+
+fn main() -> std::process::ExitCode {
+    cli::main()
+}

@@ -1,0 +1,75 @@
+//! Dumping a database: one snapshot, the schema from a [`SchemaSource`], the rows over many connections.
+
+mod catalog;
+mod coordinator;
+mod large_objects;
+mod output;
+mod piece;
+mod piece_writer;
+mod plan;
+mod run;
+mod worker;
+
+use std::io::Write;
+use std::time::Duration;
+
+use pgkeep_archive::Compression;
+
+pub use run::dump;
+
+pub use crate::report::{DatabaseIdentity, DumpReport};
+use crate::error::Result;
+
+/// How to dump.
+#[derive(Debug, Clone)]
+pub struct DumpOptions {
+    /// Connections that read data; at least 1.
+    pub jobs: usize,
+    /// Codec and level; `None` takes zstd where the server's own pg_restore reads it (16 and later), else gzip.
+    pub compression: Option<Compression>,
+    /// Cut big tables into segments.
+    pub segments: bool,
+    /// Aimed size of a segment, bytes of table; `None` lets the planner choose by the database's size.
+    pub segment_size: Option<u64>,
+    /// Longest wait for a table's lock; `None` waits for ever.
+    pub lock_timeout: Option<Duration>,
+    /// Bytes of one piece's compressed data that a worker may hold before it must stream.
+    pub piece_memory: usize,
+}
+
+impl Default for DumpOptions {
+    fn default() -> Self {
+        DumpOptions {
+            jobs: default_jobs(),
+            compression: None,
+            segments: true,
+            segment_size: None,
+            lock_timeout: Some(Duration::from_secs(60)),
+            piece_memory: 16 << 20,
+        }
+    }
+}
+
+/// As many connections as the machine has processors, at least 2 (one waits for the network while the other
+/// works) and at most 8 (beyond that the server is the limit and its other users suffer).
+pub fn default_jobs() -> usize {
+    std::thread::available_parallelism().map_or(2, |n| n.get()).clamp(2, 8)
+}
+
+/// An object that takes the archive's body in order and its head last.
+pub trait ObjectTarget: Send {
+    /// Called once, before any write. `expected_size` is a guess, in bytes, that errs on the large side.
+    fn begin(&mut self, head_len: u64, expected_size: u64) -> Result<()>;
+    /// The next bytes of the body, which starts at offset `head_len`.
+    fn write(&mut self, bytes: &[u8]) -> Result<()>;
+    /// The head, exactly `head_len` bytes; after this the object is whole and visible.
+    fn finish(&mut self, head: Vec<u8>) -> Result<()>;
+}
+
+/// Where the archive goes.
+pub enum DumpTarget<'a> {
+    /// An object whose head can be written last: exact offsets, pieces in any order.
+    Object(&'a mut dyn ObjectTarget),
+    /// A pipe: head first without offsets, pieces in TOC order.
+    Pipe(&'a mut (dyn Write + Send)),
+}

@@ -1,0 +1,260 @@
+//! The single place through which pieces reach the archive: keeps each piece's block in one run of bytes, and the
+//! memory of waiting pieces bounded.
+//!
+//! A finished piece is written at once if nobody writes, else it waits in memory. A piece that outgrows its
+//! worker's memory takes the output for itself and streams until it ends. For a pipe, pieces go in order.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use pgkeep_archive::{DumpId, Layout, Placed};
+
+use super::{DumpTarget, ObjectTarget};
+use crate::cancel::Cancel;
+use crate::error::{EngineError, ErrorKind, Result};
+
+/// Compressed bytes of a piece, in the chunks in which they were produced.
+#[derive(Default)]
+pub(super) struct Block {
+    pub(super) parts: Vec<Vec<u8>>,
+    pub(super) len: usize,
+}
+
+impl Block {
+    pub(super) fn push(&mut self, part: Vec<u8>) {
+        self.len += part.len();
+        self.parts.push(part);
+    }
+}
+
+enum Sink<'a> {
+    Object(&'a mut dyn ObjectTarget),
+    Pipe(&'a mut (dyn Write + Send)),
+}
+
+/// What may write to the sink; taken out of the state by whoever writes.
+struct Writer<'a> {
+    sink: Sink<'a>,
+    position: u64,
+    placed: Vec<Placed>,
+}
+
+impl Writer<'_> {
+    fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.position += bytes.len() as u64;
+        match &mut self.sink {
+            Sink::Object(o) => o.write(bytes),
+            Sink::Pipe(p) => p.write_all(bytes).map_err(pipe_error),
+        }
+    }
+}
+
+struct State<'a> {
+    writer: Option<Writer<'a>>,
+    ready: BTreeMap<usize, (DumpId, Block)>,
+    ready_bytes: usize,
+    /// Index of the next piece to be written, where order matters.
+    next: usize,
+    layout: Layout,
+    failed: bool,
+}
+
+/// See the module.
+pub(super) struct Output<'a> {
+    state: Mutex<State<'a>>,
+    changed: Condvar,
+    ordered: bool,
+    capacity: usize,
+    cancel: Cancel,
+}
+
+impl<'a> Output<'a> {
+    /// Begins the archive. `capacity` bounds the bytes of finished pieces that wait.
+    pub(super) fn begin(
+        target: DumpTarget<'a>,
+        layout: Layout,
+        expected: u64,
+        capacity: usize,
+        cancel: Cancel,
+    ) -> Result<Output<'a>> {
+        let head_len = layout.head_len();
+        let mut ordered = false;
+        let sink = match target {
+            DumpTarget::Object(o) => {
+                o.begin(head_len, expected)?;
+                Sink::Object(o)
+            }
+            DumpTarget::Pipe(p) => {
+                ordered = true;
+                p.write_all(&layout.head_unplaced()?).map_err(pipe_error)?;
+                Sink::Pipe(p)
+            }
+        };
+        let writer = Some(Writer { sink, position: head_len, placed: Vec::new() });
+        let state = State { writer, ready: BTreeMap::new(), ready_bytes: 0, next: 0, layout, failed: false };
+        Ok(Output { state: Mutex::new(state), changed: Condvar::new(), ordered, capacity, cancel })
+    }
+
+    /// The dump id under which a piece is first written.
+    pub(super) fn first_id(&self, piece: usize) -> DumpId {
+        self.lock().layout.pieces()[piece].id
+    }
+
+    /// A fresh dump id for a piece that is written again after a part of it was written already.
+    pub(super) fn fresh_id(&self) -> Result<DumpId> {
+        if self.ordered {
+            return Err(EngineError::new(
+                ErrorKind::ConnectionLost,
+                "writing to a pipe",
+                "the piece was partly written and a pipe cannot take it again",
+            )
+            .hint("run the backup again, or write to a folder or bucket, where a piece can be read again"));
+        }
+        self.lock().layout.spare_id().ok_or_else(|| {
+            EngineError::new(ErrorKind::ConnectionLost, "reading data", "too many connections were lost")
+        })
+    }
+
+    /// Hands over a finished piece. Returns once it is written or waits within the bound.
+    pub(super) fn submit(&self, piece: usize, id: DumpId, block: Block) -> Result<()> {
+        let mut state = self.lock();
+        loop {
+            self.check(&state)?;
+            let turn = !self.ordered || state.next == piece;
+            if turn && state.writer.is_some() {
+                state.ready_bytes += block.len;
+                state.ready.insert(piece, (id, block));
+                return self.drain(state);
+            }
+            if state.ready_bytes + block.len <= self.capacity {
+                state.ready_bytes += block.len;
+                state.ready.insert(piece, (id, block));
+                return Ok(());
+            }
+            state = self.wait(state);
+        }
+    }
+
+    /// Takes the output for one piece that does not fit into memory; waits for its turn.
+    pub(super) fn stream(&self, piece: usize, id: DumpId) -> Result<Stream<'_, 'a>> {
+        let mut state = self.lock();
+        loop {
+            self.check(&state)?;
+            if !self.ordered || state.next == piece {
+                if let Some(writer) = state.writer.take() {
+                    let start = writer.position;
+                    return Ok(Stream { output: self, writer: Some(writer), piece, id, start });
+                }
+            }
+            state = self.wait(state);
+        }
+    }
+
+    /// Ends the archive and gives its length.
+    pub(super) fn finish(self) -> Result<u64> {
+        let state = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let Some(writer) = state.writer.filter(|_| !state.failed && state.ready.is_empty()) else {
+            return Err(EngineError::new(ErrorKind::Other, "finishing the archive", "a piece was not written"));
+        };
+        match writer.sink {
+            Sink::Object(o) => {
+                let head = state.layout.finish(&writer.placed, writer.position)?;
+                o.finish(head)?;
+            }
+            Sink::Pipe(p) => p.flush().map_err(pipe_error)?,
+        }
+        Ok(writer.position)
+    }
+
+    /// Makes every waiting worker give up.
+    pub(super) fn fail(&self) {
+        self.lock().failed = true;
+        self.changed.notify_all();
+    }
+
+    /// Writes what is ready, then gives the writer back.
+    fn drain<'s>(&'s self, mut state: MutexGuard<'s, State<'a>>) -> Result<()> {
+        let Some(mut writer) = state.writer.take() else { return Ok(()) };
+        loop {
+            let due = if self.ordered { Some(state.next) } else { state.ready.keys().next().copied() };
+            let Some((piece, (id, block))) = due.and_then(|p| state.ready.remove_entry(&p)) else {
+                state.writer = Some(writer);
+                self.changed.notify_all();
+                return Ok(());
+            };
+            drop(state);
+            let offset = writer.position;
+            let written = block.parts.iter().try_for_each(|p| writer.write(p));
+            writer.placed.push(Placed { piece, id, offset, len: writer.position - offset });
+            state = self.lock();
+            state.ready_bytes -= block.len;
+            state.next += usize::from(self.ordered);
+            if let Err(e) = written {
+                state.failed = true;
+                self.changed.notify_all();
+                return Err(e);
+            }
+            self.changed.notify_all();
+        }
+    }
+
+    fn check(&self, state: &State<'_>) -> Result<()> {
+        self.cancel.check()?;
+        if state.failed { Err(EngineError::cancelled()) } else { Ok(()) }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<'a>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait<'s>(&'s self, state: MutexGuard<'s, State<'a>>) -> MutexGuard<'s, State<'a>> {
+        // With a limit, so that a raised cancel flag is seen.
+        self.changed.wait_timeout(state, Duration::from_millis(300)).unwrap_or_else(PoisonError::into_inner).0
+    }
+}
+
+/// The output while one piece has it. Dropped without [`Stream::end`], what was written stays as a dead block.
+pub(super) struct Stream<'o, 'a> {
+    output: &'o Output<'a>,
+    writer: Option<Writer<'a>>,
+    piece: usize,
+    id: DumpId,
+    start: u64,
+}
+
+impl Stream<'_, '_> {
+    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        match &mut self.writer {
+            Some(w) => w.write(bytes),
+            None => Err(EngineError::cancelled()),
+        }
+    }
+
+    /// The block is whole.
+    pub(super) fn end(mut self) -> Result<()> {
+        if let Some(w) = &mut self.writer {
+            w.placed.push(Placed { piece: self.piece, id: self.id, offset: self.start, len: w.position - self.start });
+        }
+        self.give_back(true)
+    }
+
+    fn give_back(&mut self, whole: bool) -> Result<()> {
+        let Some(writer) = self.writer.take() else { return Ok(()) };
+        let mut state = self.output.lock();
+        state.next += usize::from(whole && self.output.ordered);
+        state.writer = Some(writer);
+        self.output.drain(state)
+    }
+}
+
+impl Drop for Stream<'_, '_> {
+    fn drop(&mut self) {
+        let _ = self.give_back(false);
+    }
+}
+
+fn pipe_error(e: std::io::Error) -> EngineError {
+    EngineError::new(ErrorKind::Store, "writing the archive to the pipe", e.to_string())
+}

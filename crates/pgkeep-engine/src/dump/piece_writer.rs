@@ -1,0 +1,140 @@
+//! Turns a piece's text into its archive block: compresses, cuts into chunks, holds it in memory up to a bound and
+//! streams beyond.
+
+use pgkeep_archive::{
+    BlockKind, Compressor, DumpId, begin_block, end_blobs, end_block, push_blob_end, push_blob_start, push_chunk,
+};
+
+use super::output::{Block, Output, Stream};
+use crate::error::Result;
+
+/// Compressed bytes of one chunk; also the unit in which memory is taken.
+const CHUNK: usize = 256 << 10;
+
+pub(super) struct PieceWriter<'w, 'o, 'a> {
+    output: &'o Output<'a>,
+    compressor: &'w mut Compressor,
+    piece: usize,
+    id: DumpId,
+    kind: BlockKind,
+    block: Block,
+    stream: Option<Stream<'o, 'a>>,
+    /// Compressed bytes of the chunk in the making.
+    chunk: Vec<u8>,
+    in_blob: bool,
+    bound: usize,
+}
+
+impl<'w, 'o, 'a> PieceWriter<'w, 'o, 'a> {
+    pub(super) fn begin(
+        output: &'o Output<'a>,
+        compressor: &'w mut Compressor,
+        piece: usize,
+        id: DumpId,
+        kind: BlockKind,
+        bound: usize,
+    ) -> Self {
+        let mut block = Block::default();
+        let mut head = Vec::new();
+        begin_block(kind, id, &mut head);
+        block.push(head);
+        PieceWriter { output, compressor, piece, id, kind, block, stream: None, chunk: Vec::new(), in_blob: false, bound }
+    }
+
+    /// Takes text of the piece (or of the large object that was begun).
+    pub(super) fn write(&mut self, text: &[u8]) -> Result<()> {
+        self.compressor.write(text, &mut self.chunk)?;
+        if self.chunk.len() >= CHUNK { self.flush_chunk() } else { Ok(()) }
+    }
+
+    pub(super) fn begin_blob(&mut self, oid: u32) -> Result<()> {
+        let mut out = Vec::new();
+        push_blob_start(&mut out, oid);
+        self.in_blob = true;
+        self.put(out)
+    }
+
+    pub(super) fn end_blob(&mut self) -> Result<()> {
+        self.compressor.finish(&mut self.chunk)?;
+        self.flush_chunk()?;
+        let mut out = Vec::new();
+        push_blob_end(&mut out);
+        self.in_blob = false;
+        self.put(out)
+    }
+
+    /// The piece is whole: its block goes to the archive.
+    pub(super) fn finish(mut self) -> Result<()> {
+        if self.kind == BlockKind::Data {
+            self.compressor.finish(&mut self.chunk)?;
+            self.flush_chunk()?;
+        }
+        let mut out = Vec::new();
+        match self.kind {
+            BlockKind::Data => end_block(&mut out),
+            BlockKind::Blobs => end_blobs(&mut out),
+        }
+        self.put(out)?;
+        match self.stream.take() {
+            Some(stream) => stream.end(),
+            None => self.output.submit(self.piece, self.id, std::mem::take(&mut self.block)),
+        }
+    }
+
+    /// Gives the piece up. True if a part of it is in the archive already, as a dead block that readers skip: it
+    /// must then be written again under another id.
+    pub(super) fn abandon(mut self) -> Result<bool> {
+        // The codec keeps nothing of an unfinished stream.
+        self.compressor.finish(&mut Vec::new())?;
+        let Some(mut stream) = self.stream.take() else { return Ok(false) };
+        let mut out = Vec::new();
+        match self.kind {
+            BlockKind::Data => end_block(&mut out),
+            BlockKind::Blobs => {
+                if self.in_blob {
+                    push_blob_end(&mut out);
+                }
+                end_blobs(&mut out);
+            }
+        }
+        stream.write(&out)?;
+        Ok(true)
+    }
+
+    fn flush_chunk(&mut self) -> Result<()> {
+        if self.chunk.is_empty() {
+            return Ok(());
+        }
+        let chunk = std::mem::take(&mut self.chunk);
+        let mut head = Vec::new();
+        // Length and bytes as two parts: a chunk is not copied to be framed.
+        push_chunk_head(&mut head, chunk.len());
+        self.put(head)?;
+        self.put(chunk)
+    }
+
+    fn put(&mut self, bytes: Vec<u8>) -> Result<()> {
+        if let Some(stream) = &mut self.stream {
+            return stream.write(&bytes);
+        }
+        self.block.push(bytes);
+        if self.block.len > self.bound {
+            let mut stream = self.output.stream(self.piece, self.id)?;
+            for part in std::mem::take(&mut self.block).parts {
+                stream.write(&part)?;
+            }
+            self.stream = Some(stream);
+        }
+        Ok(())
+    }
+}
+
+/// The length that stands before a chunk.
+fn push_chunk_head(out: &mut Vec<u8>, len: usize) {
+    // push_chunk writes int and bytes; its first bytes for one byte of data have the same layout.
+    let mut framed = Vec::with_capacity(6);
+    push_chunk(&mut framed, &[0]);
+    out.push(0);
+    out.extend_from_slice(&(len as u32).to_le_bytes());
+    debug_assert_eq!(framed.len(), out.len() + 1);
+}

@@ -1,0 +1,94 @@
+//! How the data is cut into pieces of work. Pure: catalog facts in, ranges out.
+
+use super::catalog::TableFacts;
+
+/// Segments aimed at for the whole database: enough to keep many workers busy to the end, few enough for the
+/// TOC and for stock pg_restore's scheduler.
+const AIMED_SEGMENTS: u64 = 4096;
+/// Smallest aimed segment. A segment of this size compresses into a worker's memory even if its text is twice
+/// its size on disk (bytea in hex) and does not compress at all.
+const SMALLEST: u64 = 16 << 20;
+/// Largest aimed segment: still fits a worker's memory when it compresses fourfold.
+const LARGEST: u64 = 64 << 20;
+
+/// Heap blocks `[from, to)`; `None` leaves the range open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Blocks {
+    pub(super) from: u64,
+    pub(super) to: Option<u64>,
+}
+
+/// Aimed bytes of a segment for a database with this much table data.
+pub(super) fn segment_size(total: u64) -> u64 {
+    (total / AIMED_SEGMENTS).clamp(SMALLEST, LARGEST)
+}
+
+/// The ranges that a table is cut into, at least two, or nothing where it stays whole.
+///
+/// Cut by tuple id ranges, which the server scans without reading the rest from 14 on (Tid Range Scan). Sizes
+/// count TOAST, spread over the heap's blocks. The last range is open: what is beyond the measured end was added
+/// after the snapshot and is not seen, but a wrong measure must not lose rows.
+pub(super) fn cut(facts: &TableFacts, server_major: u32, segment: u64) -> Vec<Blocks> {
+    if server_major < 14 || !facts.heap || facts.filter.is_some() || segment == 0 {
+        return Vec::new();
+    }
+    // Half a segment over the size is no reason to cut.
+    let count = ((facts.bytes + segment / 2) / segment).min(facts.blocks);
+    if count < 2 {
+        return Vec::new();
+    }
+    (0..count)
+        .map(|i| Blocks {
+            from: facts.blocks * i / count,
+            to: (i + 1 < count).then(|| facts.blocks * (i + 1) / count),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn heap(blocks: u64, bytes: u64) -> TableFacts {
+        TableFacts { heap: true, blocks, bytes, filter: None }
+    }
+
+    proptest! {
+        #[test]
+        fn ranges_cover_every_block_once(blocks in 0u64..100_000_000, per_block in 0u64..100_000, segment in 1u64<<20..1<<30) {
+            let ranges = cut(&heap(blocks, blocks * per_block), 14, segment);
+            if !ranges.is_empty() {
+                prop_assert!(ranges.len() >= 2);
+                prop_assert_eq!(ranges[0].from, 0);
+                prop_assert_eq!(ranges[ranges.len() - 1].to, None);
+                for pair in ranges.windows(2) {
+                    prop_assert_eq!(pair[0].to, Some(pair[1].from));
+                    prop_assert!(pair[0].from < pair[1].from);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_tuple_id_range_cannot_read_stays_whole() {
+        let big = heap(1 << 20, 8 << 30);
+        assert!(!cut(&big, 14, SMALLEST).is_empty());
+        assert!(cut(&big, 13, SMALLEST).is_empty());
+        assert!(cut(&TableFacts { heap: false, ..big.clone() }, 17, SMALLEST).is_empty());
+        assert!(cut(&TableFacts { filter: Some(b"WHERE x".to_vec()), ..big }, 17, SMALLEST).is_empty());
+    }
+
+    #[test]
+    fn toast_counts() {
+        assert_eq!(cut(&heap(4, 10 << 30), 17, SMALLEST).len(), 4);
+        assert_eq!(cut(&heap(1, 10 << 30), 17, SMALLEST).len(), 0);
+    }
+
+    #[test]
+    fn segments_grow_with_the_database_up_to_a_bound() {
+        assert_eq!(segment_size(1 << 30), SMALLEST);
+        assert_eq!(segment_size(128 << 30), 32 << 20);
+        assert_eq!(segment_size(10 << 40), LARGEST);
+    }
+}

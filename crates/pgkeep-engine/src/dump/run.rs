@@ -1,0 +1,399 @@
+//! The dump itself, step by step.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::AtomicUsize;
+
+use bstr::ByteSlice;
+use pgkeep_archive::{Algorithm, BlockKind, Compression, Compressor, DumpId, Entry, Layout, OffsetMode, SegmentPlan, Toc};
+
+use super::catalog::{self, TableFacts, TableName};
+use super::coordinator::{Coordinator, LockFailure, blockers, lock_pause};
+use super::output::Output;
+use super::piece::{Piece, Source, columns_of, copy_statement, split_columns};
+use super::piece_writer::PieceWriter;
+use super::plan::{self, Blocks};
+use super::worker::{self, Done, Message, Shared};
+use super::{DumpOptions, DumpReport, DumpTarget, large_objects};
+use crate::cancel::Cancel;
+use crate::conn::ConnInfo;
+use crate::error::{EngineError, ErrorKind, Result};
+use crate::fingerprint::Fingerprint;
+use crate::progress::{Phase, Progress};
+use crate::report::{SequenceReport, TableReport, name_text};
+use crate::schema_source::{PgDump, SchemaRequest, SchemaSource, find_tools, pick_tool};
+use crate::session;
+
+/// New starts with a fresh snapshot after DDL came between the schema and our locks.
+const STARTS: u32 = 5;
+
+/// Dumps one database into one archive.
+///
+/// # Errors
+/// What failed, on which object. On an error the target was not finished, so no archive came to be; `cancel`
+/// being raised is an error of kind `Cancelled`.
+pub fn dump(
+    info: &ConnInfo,
+    options: &DumpOptions,
+    target: DumpTarget<'_>,
+    progress: &Progress,
+    cancel: &Cancel,
+) -> Result<DumpReport> {
+    progress.enter(Phase::Starting);
+    let (mut coordinator, database) = Coordinator::begin(info, cancel)?;
+    let server_major = coordinator.client.server_major();
+    let source = PgDump::new(pick_tool(&find_tools("pg_dump"), "pg_dump", server_major)?);
+    let (toc, names) = read_schema(&mut coordinator, &source, info, options, progress, cancel)?;
+    let encoding = encoding_of(&toc)?;
+    session::prepare(&mut coordinator.client, &encoding)?;
+    let sequences = sequences_of(&toc);
+    let toc_entries = toc.entries.len() as u64;
+    let compression = options.compression.unwrap_or_else(|| default_compression(server_major));
+
+    let mode = match target {
+        DumpTarget::Object(_) => OffsetMode::Known,
+        DumpTarget::Pipe(_) => OffsetMode::Unknown,
+    };
+    let work = lay_out(toc, &names, &mut coordinator, options, compression, mode)?;
+    let head_len = work.layout.head_len();
+    let archive_version = work.layout.toc().header.version.to_string();
+    let expected: u64 = work.pieces.iter().map(|p| p.bytes).sum();
+    progress.bytes_expected.store(expected, std::sync::atomic::Ordering::Relaxed);
+    progress.tables.store(work.tables.len() as u64, std::sync::atomic::Ordering::Relaxed);
+    progress.enter(Phase::Data);
+
+    let jobs = options.jobs.clamp(1, work.pieces.len().max(1));
+    // Finished pieces that wait may take as much as those in the making.
+    let capacity = options.piece_memory * 2;
+    // The workers' own flag: one failure stops them all.
+    let stop = cancel.child();
+    let output = Output::begin(target, work.layout, expected, capacity, stop.clone())?;
+    let shared = Shared {
+        info: info.clone(),
+        encoding: encoding.clone(),
+        snapshot: coordinator.snapshot.id.clone(),
+        compression,
+        pieces: work.pieces,
+        next: AtomicUsize::new(0),
+        output: &output,
+        bound: options.piece_memory,
+        progress,
+        cancel: stop,
+    };
+    let mut tables = work.tables;
+    let blobs = read_all(&shared, jobs, &mut coordinator, &mut tables)?;
+    drop(shared);
+
+    // The snapshot was whole to the last row only if its owner lived as long.
+    coordinator.client.execute("COMMIT").map_err(|e| e.during("ending the snapshot"))?;
+    progress.enter(Phase::Finishing);
+    let archive_len = output.finish()?;
+    Ok(DumpReport {
+        database,
+        server_version: coordinator.client.server_version().to_owned(),
+        schema_source: source.version(),
+        snapshot_lsn: coordinator.snapshot.lsn,
+        snapshot_time: coordinator.snapshot.time,
+        compression: compression.to_string(),
+        archive_version,
+        encoding,
+        head_len,
+        archive_len,
+        toc_entries,
+        tables,
+        sequences,
+        large_objects: blobs,
+        jobs,
+        notes: progress.notes_from(0),
+    })
+}
+
+/// Reads the TOC and takes our locks while its source still holds its own; starts again with a fresh snapshot
+/// where DDL came between.
+fn read_schema(
+    coordinator: &mut Coordinator,
+    source: &dyn SchemaSource,
+    info: &ConnInfo,
+    options: &DumpOptions,
+    progress: &Progress,
+    cancel: &Cancel,
+) -> Result<(Toc, HashMap<u32, TableName>)> {
+    for start in 1.. {
+        let mut names = HashMap::new();
+        let mut busy = None;
+        let snapshot = coordinator.snapshot.id.clone();
+        let request = SchemaRequest { info, snapshot: &snapshot, lock_timeout: options.lock_timeout, cancel };
+        let read = source.read(&request, &mut |toc| {
+            session::prepare(&mut coordinator.client, &encoding_of(toc)?)?;
+            let oids: Vec<u32> = toc.entries.iter().filter(|e| e.desc_is("TABLE DATA")).filter_map(oid_of).collect();
+            names = catalog::names(&mut coordinator.client, &oids)?;
+            // LOCK TABLE takes tables and views only (RangeVarCallbackForLockTable, src/backend/commands/lockcmds.c).
+            let lockable: Vec<TableName> =
+                names.values().filter(|t| matches!(t.kind, b'r' | b'p')).cloned().collect();
+            coordinator.lock(&lockable).map_err(|f| match f {
+                LockFailure::Busy(e) => {
+                    busy = Some(e.clone());
+                    e
+                }
+                LockFailure::Other(e) => e,
+            })
+        });
+        match (read, busy) {
+            (Ok(toc), _) => return Ok((toc, names)),
+            (Err(e), Some(_)) => {
+                let who = blockers(info, cancel);
+                if start == STARTS {
+                    return Err(told(e, who));
+                }
+                progress.note(format!("a schema change came between: {}; starting again", e.why));
+                std::thread::sleep(lock_pause(start));
+                cancel.check()?;
+                coordinator.renew()?;
+            }
+            (Err(e), None) if e.kind == ErrorKind::LockTimeout => return Err(told(e, blockers(info, cancel))),
+            (Err(e), None) => return Err(e),
+        }
+    }
+    Err(EngineError::cancelled())
+}
+
+fn told(e: EngineError, blockers: Option<String>) -> EngineError {
+    let e = EngineError { kind: ErrorKind::LockTimeout, ..e };
+    match blockers {
+        Some(who) => e.hint(format!("{who}; wait for it to end, or give more time by --lock-timeout")),
+        None => e.hint("give more time by --lock-timeout, or run when no schema change is under way"),
+    }
+}
+
+/// Everything that is known before the first row is read.
+struct Work {
+    layout: Layout,
+    pieces: Vec<Piece>,
+    tables: Vec<TableReport>,
+}
+
+fn lay_out(
+    toc: Toc,
+    names: &HashMap<u32, TableName>,
+    coordinator: &mut Coordinator,
+    options: &DumpOptions,
+    compression: Compression,
+    mode: OffsetMode,
+) -> Result<Work> {
+    let server_major = coordinator.client.server_major();
+    let oids: Vec<u32> = names.keys().copied().collect();
+    let facts = catalog::facts(&mut coordinator.client, &oids)?;
+    let blobs = large_objects::by_entry(&toc.entries);
+    let all_blobs: usize = blobs.values().map(Vec::len).sum();
+    let blob_bytes = if all_blobs > 0 { catalog::large_object_bytes(&mut coordinator.client)? } else { 0 };
+    let total: u64 = facts.values().map(|f| f.bytes).sum();
+    let segment = options.segment_size.unwrap_or_else(|| plan::segment_size(total));
+
+    let data: HashMap<DumpId, Entry> = toc
+        .entries
+        .iter()
+        .filter(|e| e.has_data && (e.desc_is("TABLE DATA") || e.desc_is("BLOBS")))
+        .map(|e| (e.id, e.clone()))
+        .collect();
+    let mut cuts: HashMap<DumpId, Vec<Blocks>> = HashMap::new();
+    if options.segments {
+        for entry in data.values().filter(|e| e.desc_is("TABLE DATA")) {
+            let Some(facts) = oid_of(entry).and_then(|oid| facts.get(&oid)) else { continue };
+            let ranges = plan::cut(facts, server_major, segment);
+            if !ranges.is_empty() {
+                cuts.insert(entry.id, ranges);
+            }
+        }
+    }
+    let segment_plan: Vec<SegmentPlan> =
+        toc.entries.iter().filter_map(|e| Some(SegmentPlan { entry: e.id, segments: cuts.get(&e.id)?.len() })).collect();
+    // One spare id for every retry that is still allowed; lost connections are few or the run is lost.
+    let layout = Layout::new(toc, &segment_plan, 64, compression, mode)?;
+
+    let mut tables: Vec<TableReport> = Vec::new();
+    let mut of_entry: HashMap<DumpId, usize> = HashMap::new();
+    let mut pieces = Vec::with_capacity(layout.pieces().len());
+    for p in layout.pieces() {
+        let entry = data.get(&p.entry).ok_or_else(|| no_such(p.entry))?;
+        if p.kind == BlockKind::Blobs {
+            let oids = blobs.get(&p.entry).cloned().unwrap_or_default();
+            let bytes = blob_bytes * oids.len() as u64 / all_blobs.max(1) as u64;
+            pieces.push(Piece { index: p.index, table: None, source: Source::LargeObjects { oids }, bytes });
+            continue;
+        }
+        let oid = oid_of(entry).ok_or_else(|| no_such(p.entry))?;
+        let table = names.get(&oid).ok_or_else(|| {
+            EngineError::new(ErrorKind::Server, entry.display().to_string(), "the table is not in the catalog any more")
+                .hint("it was dropped while the backup began; run it again")
+        })?;
+        let default = TableFacts::default();
+        let facts = facts.get(&oid).unwrap_or(&default);
+        let columns = columns_of(entry.copy.as_ref().map_or(b"".as_slice(), |c| c.as_slice()))?;
+        let blocks = cuts.get(&p.entry).map(|ranges| ranges[p.segment]);
+        let report = *of_entry.entry(p.entry).or_insert_with(|| {
+            tables.push(TableReport {
+                schema: name_text(&table.schema),
+                table: name_text(&table.name),
+                columns: split_columns(&columns).iter().map(|c| name_text(c)).collect(),
+                filter: facts.filter.as_ref().map(|f| name_text(f)),
+                segments: p.of as u32,
+                fingerprint: Fingerprint::default(),
+            });
+            tables.len() - 1
+        });
+        let sql = copy_statement(table, &columns, facts.filter.as_deref(), blocks);
+        pieces.push(Piece {
+            index: p.index,
+            table: Some(report),
+            source: Source::Table { table: table.clone(), sql },
+            bytes: facts.bytes / p.of.max(1) as u64,
+        });
+    }
+    if mode == OffsetMode::Known {
+        pieces.sort_by_key(|p| std::cmp::Reverse(p.bytes));
+    }
+    Ok(Work { layout, pieces, tables })
+}
+
+/// Runs the workers to the end; the calling thread reads on the coordinator's connection what they must leave.
+fn read_all(
+    shared: &Shared<'_, '_>,
+    jobs: usize,
+    coordinator: &mut Coordinator,
+    tables: &mut [TableReport],
+) -> Result<Option<Fingerprint>> {
+    let (send, receive) = crossbeam_channel::unbounded();
+    let mut blobs: Option<Fingerprint> = None;
+    let mut left: Vec<u32> = tables.iter().map(|t| t.segments).collect();
+    let mut take = |done: Done| match done.table {
+        Some(t) => {
+            tables[t].fingerprint += done.fingerprint;
+            left[t] -= 1;
+            if left[t] == 0 {
+                Progress::add(&shared.progress.tables_done, 1);
+            }
+        }
+        None => *blobs.get_or_insert_default() += done.fingerprint,
+    };
+    let mut error: Option<EngineError> = None;
+    std::thread::scope(|scope| {
+        for _ in 0..jobs {
+            let send = send.clone();
+            scope.spawn(move || {
+                let last = worker::work(shared, &send);
+                let _ = send.send(last);
+            });
+        }
+        let mut running = jobs;
+        let mut not_started = 0;
+        let mut compressor = None;
+        while running > 0 {
+            let Ok(message) = receive.recv() else { break };
+            let failed = match message {
+                Message::Done(done) => {
+                    take(done);
+                    Ok(())
+                }
+                Message::Deferred(index) => {
+                    read_deferred(shared, index, coordinator, &mut compressor).map(&mut take)
+                }
+                Message::NotStarted(e) => {
+                    running -= 1;
+                    not_started += 1;
+                    // The server is full (too_many_connections): go on with the connections there are.
+                    if e.sqlstate.as_deref() == Some("53300") && not_started < jobs {
+                        shared.progress.note(format!("one connection fewer: {}", e.why));
+                        Ok(())
+                    } else {
+                        Err(e)
+                    }
+                }
+                Message::Ended(ended) => {
+                    running -= 1;
+                    ended
+                }
+            };
+            if let Err(e) = failed {
+                // The first real failure is the cause; what follows is its echo.
+                if error.as_ref().is_none_or(|first| first.kind == ErrorKind::Cancelled) {
+                    error = Some(e);
+                }
+                shared.output.fail();
+                shared.cancel.raise();
+            }
+        }
+    });
+    match error {
+        Some(e) => Err(e),
+        None => Ok(blobs),
+    }
+}
+
+fn read_deferred(
+    shared: &Shared<'_, '_>,
+    index: usize,
+    coordinator: &mut Coordinator,
+    compressor: &mut Option<Compressor>,
+) -> Result<Done> {
+    let piece = shared.pieces.iter().find(|p| p.index == index).ok_or_else(EngineError::cancelled)?;
+    shared.progress.note(format!("{}: a schema change waits for it; read by the coordinator", piece.display()));
+    let compressor = match compressor {
+        Some(c) => c,
+        none => none.insert(Compressor::new(shared.compression)?),
+    };
+    let id = shared.output.first_id(index);
+    let kind = if piece.table.is_some() { BlockKind::Data } else { BlockKind::Blobs };
+    let mut writer = PieceWriter::begin(shared.output, compressor, index, id, kind, shared.bound);
+    coordinator.client.execute("SET enable_seqscan = off; SET jit = off")?;
+    let fingerprint = worker::read(&mut coordinator.client, piece, &mut writer, shared, false)
+        .map_err(|e| e.during(piece.display()))?;
+    writer.finish()?;
+    Ok(Done { table: piece.table, fingerprint })
+}
+
+/// zstd where the server's own pg_restore reads it, else gzip, which all do.
+fn default_compression(server_major: u32) -> Compression {
+    let algorithm = if server_major >= 16 { Algorithm::Zstd } else { Algorithm::Gzip };
+    Compression { algorithm, level: None }
+}
+
+fn no_such(id: DumpId) -> EngineError {
+    EngineError::new(ErrorKind::Archive, "planning", format!("entry {id} has data and no table"))
+}
+
+fn oid_of(entry: &Entry) -> Option<u32> {
+    entry.oid.as_ref()?.to_str().ok()?.parse().ok()
+}
+
+/// The client encoding out of the ENCODING entry, `SET client_encoding = 'UTF8';`.
+fn encoding_of(toc: &Toc) -> Result<String> {
+    toc.entries
+        .iter()
+        .find(|e| e.desc_is("ENCODING"))
+        .and_then(|e| e.definition.as_ref())
+        .and_then(|d| d.to_str().ok())
+        .and_then(|d| d.split('\'').nth(1))
+        .map(str::to_owned)
+        .ok_or_else(|| EngineError::new(ErrorKind::Archive, "reading the TOC", "it names no encoding"))
+}
+
+/// Sequence states out of the SEQUENCE SET entries: `SELECT pg_catalog.setval('public.s', 5, true);`.
+fn sequences_of(toc: &Toc) -> Vec<SequenceReport> {
+    let mut seen = HashSet::new();
+    toc.entries
+        .iter()
+        .filter(|e| e.desc_is("SEQUENCE SET"))
+        .filter_map(|e| {
+            let definition = e.definition.as_ref()?.to_str_lossy().into_owned();
+            let (_, arguments) = definition.trim_end().trim_end_matches(");").rsplit_once("', ")?;
+            let (value, called) = arguments.split_once(", ")?;
+            let schema = name_text(e.namespace.as_ref()?);
+            let sequence = name_text(e.tag.as_ref()?);
+            seen.insert((schema.clone(), sequence.clone())).then_some(SequenceReport {
+                schema,
+                sequence,
+                last_value: value.parse().ok()?,
+                is_called: called == "true",
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,184 @@
+//! The schema from stock pg_dump: into a pipe it writes header and TOC before any data, so the whole TOC can be
+//! had at the cost of a schema dump (`CloseArchive`/`_CloseArchive`, src/bin/pg_dump/pg_backup_custom.c).
+
+use std::io::{BufReader, Read};
+use std::process::{Child, Command, Stdio};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use pgkeep_archive::Toc;
+
+use super::{ClientTool, SchemaRequest, SchemaSource};
+use crate::cancel::Cancel;
+use crate::error::{EngineError, ErrorKind, Result};
+
+/// pg_dump as a [`SchemaSource`].
+pub struct PgDump {
+    tool: ClientTool,
+}
+
+impl PgDump {
+    /// Uses this pg_dump.
+    pub fn new(tool: ClientTool) -> Self {
+        PgDump { tool }
+    }
+}
+
+impl SchemaSource for PgDump {
+    fn version(&self) -> String {
+        format!("pg_dump {}", self.tool.version)
+    }
+
+    fn read(&self, request: &SchemaRequest<'_>, while_held: &mut dyn FnMut(&Toc) -> Result<()>) -> Result<Toc> {
+        let mut command = Command::new(&self.tool.path);
+        command.args(["-Fc", "-Z0", "--no-password"]).arg(format!("--snapshot={}", request.snapshot));
+        if let Some(t) = request.lock_timeout {
+            command.arg(format!("--lock-wait-timeout={}", t.as_millis()));
+        }
+        // What libpq would take from the environment is decided by `info` alone; a foreign client encoding
+        // would turn the archive's text into another one than the database's.
+        for var in ["PGCLIENTENCODING", "PGSERVICE", "PGHOSTADDR", "PGPASSFILE", "PGSSLNEGOTIATION", "PGREQUIRESSL"] {
+            command.env_remove(var);
+        }
+        command.envs(request.info.to_env()).env("LC_MESSAGES", "C");
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = command.spawn().map_err(|e| {
+            EngineError::new(ErrorKind::ClientTool, format!("starting {}", self.tool.path.display()), e.to_string())
+        })?;
+        let mut running = Running::new(child, request.cancel.clone());
+        let stdout = running.child.stdout.take();
+        let mut stdout = BufReader::with_capacity(64 << 10, stdout.ok_or_else(|| tool_error("pg_dump has no output"))?);
+        let parsed = Toc::read(&mut stdout);
+        request.cancel.check()?;
+        match parsed {
+            Ok((toc, _)) => {
+                while_held(&toc)?;
+                Ok(toc)
+            }
+            // An early end of the output means that pg_dump gave up; its stderr knows why.
+            Err(parse) => {
+                let _ = std::io::copy(&mut stdout.by_ref().take(1 << 20), &mut std::io::sink());
+                Err(running.failure(&parse.to_string()))
+            }
+        }
+    }
+}
+
+/// A pg_dump process that is ended when dropped.
+struct Running {
+    child: Child,
+    stderr: Option<JoinHandle<String>>,
+    watch: Option<(crossbeam_channel::Sender<()>, JoinHandle<()>)>,
+}
+
+impl Running {
+    fn new(mut child: Child, cancel: Cancel) -> Running {
+        let stderr = child.stderr.take().map(|pipe| {
+            std::thread::spawn(move || {
+                let mut text = Vec::new();
+                let _ = pipe.take(64 << 10).read_to_end(&mut text);
+                String::from_utf8_lossy(&text).into_owned()
+            })
+        });
+        // Reading its output blocks for as long as pg_dump waits for a lock, so somebody else must watch for
+        // the request to stop.
+        let (done, stop) = crossbeam_channel::bounded(0);
+        let pid = child.id();
+        let watch = std::thread::spawn(move || {
+            loop {
+                match stop.recv_timeout(Duration::from_millis(200)) {
+                    Err(crossbeam_channel::RecvTimeoutError::Timeout) if cancel.is_raised() => return terminate(pid),
+                    Err(crossbeam_channel::RecvTimeoutError::Timeout) => {}
+                    _ => return,
+                }
+            }
+        });
+        Running { child, stderr, watch: Some((done, watch)) }
+    }
+
+    fn end(&mut self) -> String {
+        if let Some((done, watch)) = self.watch.take() {
+            drop(done);
+            let _ = watch.join();
+        }
+        terminate(self.child.id());
+        let deadline = Instant::now() + Duration::from_secs(5);
+        while matches!(self.child.try_wait(), Ok(None)) {
+            if Instant::now() > deadline {
+                let _ = self.child.kill();
+                let _ = self.child.wait();
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        self.stderr.take().and_then(|t| t.join().ok()).unwrap_or_default()
+    }
+
+    fn failure(&mut self, parse: &str) -> EngineError {
+        let stderr = self.end();
+        explain(stderr.trim(), parse)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if self.stderr.is_some() {
+            self.end();
+        }
+    }
+}
+
+/// SIGTERM, upon which pg_dump also cancels what it runs on the server (src/fe_utils/cancel.c).
+fn terminate(pid: u32) {
+    if let Some(pid) = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw) {
+        let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+    }
+}
+
+fn tool_error(why: &str) -> EngineError {
+    EngineError::new(ErrorKind::ClientTool, "reading the schema with pg_dump", why)
+}
+
+/// Turns pg_dump's words into an error of a class.
+fn explain(stderr: &str, parse: &str) -> EngineError {
+    if stderr.is_empty() {
+        return tool_error(&format!("it ended without a word, and what it wrote is no archive: {parse}"));
+    }
+    let lower = stderr.to_lowercase();
+    let message = stderr
+        .lines()
+        .map(|l| l.trim_start_matches("pg_dump: ").trim_start_matches("error: "))
+        .filter(|l| !l.starts_with("detail: Query was") && !l.starts_with("hint:"))
+        .collect::<Vec<_>>()
+        .join("; ");
+    let mut e = tool_error(&message);
+    if lower.contains("permission denied for") {
+        e.kind = ErrorKind::Permission;
+        e = e.hint("grant SELECT on it to the backup role (from 14 on: GRANT pg_read_all_data TO role)");
+    } else if lower.contains("lock timeout") || lower.contains("could not obtain lock") {
+        e.kind = ErrorKind::LockTimeout;
+    } else if lower.contains("server version mismatch") {
+        e = e.hint("install a pg_dump that is not older than the server, or name its folder in PGKEEP_PG_BIN");
+    } else if lower.contains("out of shared memory") {
+        e = e.hint("raise max_locks_per_transaction on the server: a backup locks every table once");
+    } else if lower.contains("connection to server") || lower.contains("terminating connection") {
+        e.kind = ErrorKind::ConnectionLost;
+    }
+    e
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_table_is_a_permission_error_that_names_it() {
+        let e = explain(
+            "pg_dump: error: query failed: ERROR:  permission denied for table secret\n\
+             pg_dump: detail: Query was: LOCK TABLE public.secret IN ACCESS SHARE MODE",
+            "",
+        );
+        assert_eq!(e.kind, ErrorKind::Permission);
+        assert!(e.to_string().contains("permission denied for table secret"), "{e}");
+    }
+}

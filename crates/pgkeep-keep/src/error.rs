@@ -1,0 +1,63 @@
+//! What can go wrong in keeping backups.
+
+use pgkeep_archive::ArchiveError;
+use pgkeep_store::StoreError;
+
+/// Result of everything in this crate.
+pub type Result<T, E = KeepError> = std::result::Result<T, E>;
+
+/// An error of this crate, by meaning.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeepError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The archive is damaged.
+    #[error("{object}: {source}\n  hint: restore from another backup or copy; this one cannot be trusted")]
+    Archive {
+        /// The archive's URL.
+        object: String,
+        /// What is wrong with it.
+        source: ArchiveError,
+    },
+    /// A manifest that cannot be understood.
+    #[error("{object}: not a manifest that this version reads: {why}\n  hint: {hint}")]
+    Manifest {
+        /// The manifest's URL.
+        object: String,
+        /// Why.
+        why: String,
+        /// What to do.
+        hint: String,
+    },
+    /// There is no such backup.
+    #[error("no backup \"{wanted}\" in {store}\n  hint: `pgkeep list --store {store}` shows what is there")]
+    NoSuchBackup {
+        /// What was asked for.
+        wanted: String,
+        /// Where.
+        store: String,
+    },
+    /// The words fit more than one backup.
+    #[error("\"{wanted}\" fits several backups in {store}: {candidates}\n  hint: give the whole id")]
+    Ambiguous {
+        /// What was asked for.
+        wanted: String,
+        /// Where.
+        store: String,
+        /// Some of what fits.
+        candidates: String,
+    },
+    /// The object is not what its manifest says.
+    #[error("{object}: {why}\n  hint: restore from another backup or copy; this one cannot be trusted")]
+    Damaged {
+        /// The archive's URL.
+        object: String,
+        /// What differs.
+        why: String,
+    },
+    /// The run was asked to stop.
+    #[error("stopped: the run was asked to stop")]
+    Cancelled,
+}

@@ -1,0 +1,268 @@
+//! The manifest: what a backup is, as JSON. Its fields are a contract, documented in `docs/manifest.md`; a change
+//! of meaning raises [`MANIFEST_VERSION`].
+
+use jiff::Timestamp;
+use pgkeep_store::Finished;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::error::{KeepError, Result};
+use crate::fingerprint::Fingerprint;
+use crate::id::BackupId;
+
+/// Version of the manifest that this crate writes.
+pub const MANIFEST_VERSION: u32 = 1;
+
+/// One backup.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// See [`MANIFEST_VERSION`].
+    pub manifest_version: u32,
+    /// Version of pgkeep that wrote it.
+    pub pgkeep_version: String,
+    /// The backup's id.
+    pub id: String,
+    /// The name it is kept under: the configured name or the database's.
+    pub name: String,
+    /// When the run began.
+    pub started: Timestamp,
+    /// When the archive was whole.
+    pub finished: Timestamp,
+    /// The archive as an object.
+    pub object: ObjectRecord,
+    /// What was dumped.
+    pub dump: DumpReport,
+}
+
+/// The archive as an object in the store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ObjectRecord {
+    /// Key below the store's URL.
+    pub key: String,
+    /// Bytes.
+    pub size: u64,
+    /// Composite SHA-256 as S3 defines it: SHA-256 over the binary SHA-256 digests of the parts, in order. With a
+    /// single part it is written as that part's own digest. The archive's head is written last, so no digest can
+    /// run over the whole from its first byte.
+    pub sha256: String,
+    /// Bytes of each part but the last.
+    pub part_size: u64,
+    /// SHA-256 of each part, hexadecimal.
+    pub parts: Vec<String>,
+}
+
+impl ObjectRecord {
+    /// The record of a finished upload.
+    pub fn new(key: &str, finished: &Finished) -> ObjectRecord {
+        let digests: Vec<&[u8]> = finished.parts.iter().map(|p| p.sha256.as_slice()).collect();
+        ObjectRecord {
+            key: key.to_owned(),
+            size: finished.size,
+            sha256: composite(&digests),
+            part_size: finished.part_size,
+            parts: digests.iter().map(|d| hex(d)).collect(),
+        }
+    }
+}
+
+/// The composite digest over parts' digests; see [`ObjectRecord::sha256`].
+fn composite(digests: &[&[u8]]) -> String {
+    match digests {
+        [one] => hex(one),
+        many => {
+            let mut all = Sha256::new();
+            many.iter().for_each(|d| all.update(d));
+            hex(&all.finalize())
+        }
+    }
+}
+
+/// Lower-case hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// Which database this is, however it is reached: two dumps with equal identities are of one database.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DatabaseIdentity {
+    /// Database name.
+    pub name: String,
+    /// The cluster's `system_identifier`, where the role may read it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub system_identifier: Option<String>,
+    /// OID in `pg_database`.
+    pub oid: u32,
+    /// Host the dump connected to.
+    pub host: String,
+    /// Port the dump connected to.
+    pub port: u16,
+    /// Server encoding.
+    pub encoding: String,
+    /// Database size in bytes as `pg_database_size` gives it, where permitted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
+}
+
+/// What a dump found and wrote.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DumpReport {
+    /// The database.
+    pub database: DatabaseIdentity,
+    /// Version of the server.
+    pub server_version: String,
+    /// Make and version of the schema source, such as `pg_dump 17.11`.
+    pub schema_source: String,
+    /// WAL position of the snapshot, where the server tells it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshot_lsn: Option<String>,
+    /// Time of the snapshot, by the server's clock.
+    pub snapshot_time: Timestamp,
+    /// Codec and level, such as `zstd:3`.
+    pub compression: String,
+    /// Archive format version, such as `1.15.0`.
+    pub archive_version: String,
+    /// Client encoding of the archive's text.
+    pub encoding: String,
+    /// Bytes of header and TOC at the archive's start.
+    pub head_len: u64,
+    /// Bytes of the whole archive.
+    pub archive_len: u64,
+    /// Entries in the TOC as the schema source gave it.
+    pub toc_entries: u64,
+    /// Every table that was read.
+    pub tables: Vec<TableReport>,
+    /// Every sequence.
+    pub sequences: Vec<SequenceReport>,
+    /// All large objects as one fingerprint (`rows` is their number); see
+    /// [`fingerprint::large_object`](crate::fingerprint::large_object).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub large_objects: Option<Fingerprint>,
+    /// Connections that read data.
+    pub jobs: usize,
+    /// What went on with a remark: retried connections, tables read by the coordinator.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+}
+
+impl DumpReport {
+    /// Rows and bytes of COPY text of all tables together.
+    pub fn totals(&self) -> (u64, u64) {
+        self.tables.iter().fold((0, 0), |(r, b), t| (r + t.fingerprint.rows, b + t.fingerprint.bytes))
+    }
+}
+
+
+/// One table's rows as they were dumped.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableReport {
+    /// Schema, see [`name_text`].
+    pub schema: String,
+    /// Table, see [`name_text`].
+    pub table: String,
+    /// Columns in the order in which they were copied, see [`name_text`]; generated columns are not among them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub columns: Vec<String>,
+    /// Condition by which rows were chosen (extension configuration tables), as SQL after the table's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filter: Option<String>,
+    /// Number of pieces the table was read in.
+    pub segments: u32,
+    /// Rows, bytes and hash.
+    #[serde(flatten)]
+    pub fingerprint: Fingerprint,
+}
+
+/// A sequence's state as it was dumped.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SequenceReport {
+    /// Schema, see [`name_text`].
+    pub schema: String,
+    /// Sequence, see [`name_text`].
+    pub sequence: String,
+    /// `last_value`.
+    pub last_value: i64,
+    /// `is_called`.
+    pub is_called: bool,
+}
+
+/// A name as text: UTF-8 as it is, but every byte that is not UTF-8 as `\xHH` and a backslash doubled, so that
+/// equal text means equal bytes whatever the database's encoding.
+pub fn name_text(name: &[u8]) -> String {
+    let mut out = String::with_capacity(name.len());
+    for chunk in name.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            if c == '\\' {
+                out.push('\\');
+            }
+            out.push(c);
+        }
+        for b in chunk.invalid() {
+            out.push_str(&format!("\\x{b:02X}"));
+        }
+    }
+    out
+}
+
+impl Manifest {
+    /// The backup's id.
+    pub fn backup_id(&self) -> BackupId {
+        BackupId::of_manifest_key(&format!("x/{}.manifest.json", self.id))
+            .map_or_else(|| BackupId::new(self.started), |(_, id)| id)
+    }
+
+    /// The JSON text, with a line for every value so that people can read and compare it.
+    pub fn to_json(&self) -> Vec<u8> {
+        // Plain data with string keys always has a JSON form.
+        let mut json = serde_json::to_vec_pretty(self).unwrap_or_default();
+        json.push(b'\n');
+        json
+    }
+
+    /// Reads a manifest; `object` is its URL, for the error.
+    ///
+    /// # Errors
+    /// `Manifest` for text that is no manifest or one of a newer version.
+    pub fn from_json(json: &[u8], object: &str) -> Result<Manifest> {
+        #[derive(Deserialize)]
+        struct Version {
+            manifest_version: u32,
+        }
+        let bad = |why: String, hint: &str| KeepError::Manifest { object: object.into(), why, hint: hint.into() };
+        let damaged = "the file was changed or cut; the archive beside it can still be restored by its own name";
+        let version: Version = serde_json::from_slice(json).map_err(|e| bad(e.to_string(), damaged))?;
+        if version.manifest_version > MANIFEST_VERSION {
+            let why = format!("it has version {}, and {MANIFEST_VERSION} is the newest known", version.manifest_version);
+            return Err(bad(why, "use a newer pgkeep"));
+        }
+        serde_json::from_slice(json).map_err(|e| bad(e.to_string(), damaged))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_any_encoding_have_one_text_each() {
+        assert_eq!(name_text("größe".as_bytes()), "größe");
+        assert_eq!(name_text(b"gr\xf6\xdfe"), "gr\\xF6\\xDFe");
+        assert_eq!(name_text(b"a\\xF6"), "a\\\\xF6");
+    }
+
+    #[test]
+    fn a_newer_manifest_is_refused_with_the_way_out() {
+        let e = Manifest::from_json(br#"{"manifest_version": 99}"#, "x").unwrap_err().to_string();
+        assert!(e.contains("99") && e.contains("newer pgkeep"), "{e}");
+        assert!(Manifest::from_json(b"{", "x").is_err());
+    }
+
+    #[test]
+    fn the_composite_digest_is_sha256_over_the_parts_digests() {
+        // printf of the two digests of "a" and "b" as bytes into sha256sum.
+        let a = Sha256::digest(b"a");
+        let b = Sha256::digest(b"b");
+        let all = Sha256::digest([a.as_slice(), b.as_slice()].concat());
+        assert_eq!(composite(&[&a, &b]), hex(&all));
+        assert_eq!(composite(&[&a]), "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb");
+    }
+}

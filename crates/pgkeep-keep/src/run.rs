@@ -1,0 +1,231 @@
+//! A running backup's mark in the store, so that what a killed run left behind can be told from what is being
+//! written.
+//!
+//! The mark, `.pgkeep/runs/<id>.json`, is written before the first byte of the archive and deleted after the
+//! manifest. While the run lives it is written again every minute. A mark whose process is gone (on the same
+//! machine) or that has not moved for [`STALE`] is dead; [`sweep`] then removes the upload, the archive without
+//! manifest, and the mark.
+
+use std::path::PathBuf;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use pgkeep_store::Store;
+use serde::{Deserialize, Serialize};
+
+use crate::error::Result;
+use crate::id::BackupId;
+
+const RUNS: &str = ".pgkeep/runs/";
+/// How often a live run writes its mark.
+const BEAT: Duration = Duration::from_secs(60);
+/// A mark older than this belongs to a dead run, also if its machine cannot be asked: fifteen missed beats.
+const STALE: SignedDuration = SignedDuration::from_mins(15);
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Mark {
+    id: String,
+    name: String,
+    host: String,
+    pid: u32,
+    /// Start time of the process in clock ticks since boot, since pids are used again.
+    process_start: Option<u64>,
+}
+
+/// A run under way. Dropped without [`Run::end`] it ends its mark all the same: the upload's own drop has removed
+/// the data by then.
+pub struct Run {
+    store: Store,
+    key: String,
+    beat: Option<(Sender<()>, JoinHandle<()>)>,
+}
+
+impl Run {
+    /// Writes the mark and keeps it fresh.
+    pub fn begin(store: &Store, name: &str, id: &BackupId) -> Result<Run> {
+        let mark = Mark {
+            id: id.to_string(),
+            name: name.to_owned(),
+            host: host_name(),
+            pid: std::process::id(),
+            process_start: process_start(std::process::id()),
+        };
+        let key = format!("{RUNS}{id}.json");
+        let body = serde_json::to_vec(&mark).unwrap_or_default();
+        store.put(&key, body.clone().into())?;
+        let (stop, stopped) = channel::<()>();
+        let beat = {
+            let (store, key) = (store.clone(), key.clone());
+            std::thread::spawn(move || {
+                while stopped.recv_timeout(BEAT) == Err(RecvTimeoutError::Timeout) {
+                    // A missed beat is made up for by the next; fifteen in a row mean a store that is lost anyhow.
+                    let _ = store.put(&key, body.clone().into());
+                }
+            })
+        };
+        Ok(Run { store: store.clone(), key, beat: Some((stop, beat)) })
+    }
+
+    /// Removes the mark.
+    ///
+    /// # Errors
+    /// The store's. The backup is committed all the same, and the next sweep removes the mark.
+    pub fn end(mut self) -> Result<()> {
+        self.stop();
+        Ok(self.store.delete(&self.key)?)
+    }
+
+    fn stop(&mut self) -> bool {
+        let Some((stop, beat)) = self.beat.take() else { return false };
+        drop(stop);
+        let _ = beat.join();
+        true
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        if self.stop() {
+            let _ = self.store.delete(&self.key);
+        }
+    }
+}
+
+/// What a sweep removed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Swept {
+    /// The dead run.
+    pub id: String,
+    /// The name it would have been kept under.
+    pub name: String,
+}
+
+/// Removes what dead runs left behind. `now` is the time by the store's clock.
+pub fn sweep(store: &Store, now: Timestamp) -> Result<Vec<Swept>> {
+    let mut swept = Vec::new();
+    let marks: Vec<_> = store.list(RUNS)?.collect::<std::result::Result<_, _>>()?;
+    for object in marks {
+        let Ok(json) = store.get(&object.key) else { continue };
+        let stale = now.duration_since(object.modified) > STALE;
+        let Ok(mark) = serde_json::from_slice::<Mark>(&json) else {
+            if stale {
+                store.delete(&object.key)?;
+            }
+            continue;
+        };
+        if !stale && !is_dead_here(&mark) {
+            continue;
+        }
+        let Some((_, id)) = BackupId::of_manifest_key(&format!("x/{}.manifest.json", mark.id)) else { continue };
+        let archive = id.archive_key(&mark.name);
+        for pending in store.pending_uploads(&archive)? {
+            store.abort_upload(&pending)?;
+        }
+        // With a manifest the run was done but for its mark.
+        if store.head(&id.manifest_key(&mark.name)).is_err_and(|e| e.is_not_found()) {
+            store.delete(&archive)?;
+            swept.push(Swept { id: mark.id, name: mark.name });
+        }
+        store.delete(&object.key)?;
+    }
+    Ok(swept)
+}
+
+fn is_dead_here(mark: &Mark) -> bool {
+    if mark.host != host_name() || !PathBuf::from("/proc/self/stat").exists() {
+        return false;
+    }
+    match (process_start(mark.pid), mark.process_start) {
+        (None, _) => true,
+        (Some(now), Some(then)) => now != then,
+        (Some(_), None) => false,
+    }
+}
+
+/// This machine, or rather this boot of this container: two containers of one host name see different processes.
+fn host_name() -> String {
+    let name = hostname::get().map(|h| h.to_string_lossy().into_owned()).unwrap_or_default();
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let namespace = std::fs::read_link("/proc/self/ns/pid").map(|l| l.display().to_string()).unwrap_or_default();
+    format!("{name} {} {namespace}", boot.trim())
+}
+
+/// Field 22 of `/proc/<pid>/stat` (proc(5)); the command in field 2 can hold spaces and parentheses.
+fn process_start(pid: u32) -> Option<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pgkeep_store::UploadPlan;
+
+    fn store() -> (tempfile::TempDir, Store) {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path().to_str().unwrap()).unwrap();
+        (dir, store)
+    }
+
+    fn plant(store: &Store, id: &BackupId, pid: u32, start: Option<u64>) {
+        let mark =
+            Mark { id: id.to_string(), name: "db".into(), host: host_name(), pid, process_start: start };
+        store.put(&format!("{RUNS}{id}.json"), serde_json::to_vec(&mark).unwrap().into()).unwrap();
+    }
+
+    fn keys(store: &Store) -> Vec<String> {
+        store.list("").unwrap().map(|o| o.unwrap().key).collect()
+    }
+
+    #[test]
+    fn an_archive_of_a_dead_run_goes_and_that_of_a_live_one_stays() {
+        let (_dir, store) = store();
+        let dead = BackupId::new(Timestamp::now());
+        let live = BackupId::new(Timestamp::now());
+        for id in [&dead, &live] {
+            store.put(&id.archive_key("db"), "x".into()).unwrap();
+        }
+        let me = std::process::id();
+        plant(&store, &dead, me, Some(1));
+        plant(&store, &live, me, process_start(me));
+        let swept = sweep(&store, Timestamp::now()).unwrap();
+        assert_eq!(swept, [Swept { id: dead.to_string(), name: "db".into() }]);
+        assert_eq!(keys(&store), [format!("{RUNS}{live}.json"), live.archive_key("db")]);
+    }
+
+    #[test]
+    fn a_mark_that_has_not_moved_for_long_is_dead() {
+        let (_dir, store) = store();
+        let id = BackupId::new(Timestamp::now());
+        store.put(&id.archive_key("db"), "x".into()).unwrap();
+        let me = std::process::id();
+        plant(&store, &id, me, process_start(me));
+        sweep(&store, Timestamp::now() + SignedDuration::from_mins(16)).unwrap();
+        assert_eq!(keys(&store), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_committed_backup_is_never_swept() {
+        let (_dir, store) = store();
+        let id = BackupId::new(Timestamp::now());
+        store.put(&id.archive_key("db"), "x".into()).unwrap();
+        store.put(&id.manifest_key("db"), "{}".into()).unwrap();
+        plant(&store, &id, std::process::id(), Some(1));
+        assert_eq!(sweep(&store, Timestamp::now()).unwrap(), []);
+        assert_eq!(keys(&store), [id.archive_key("db"), id.manifest_key("db")]);
+    }
+
+    #[test]
+    fn a_run_marks_itself_and_leaves_no_trace() {
+        let (_dir, store) = store();
+        let id = BackupId::new(Timestamp::now());
+        let run = Run::begin(&store, "db", &id).unwrap();
+        let upload = store.start_upload(&id.archive_key("db"), UploadPlan::new(1, 10)).unwrap();
+        assert_eq!(sweep(&store, Timestamp::now()).unwrap(), []);
+        drop(upload);
+        run.end().unwrap();
+        assert_eq!(keys(&store), Vec::<String>::new());
+    }
+}

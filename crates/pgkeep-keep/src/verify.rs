@@ -1,0 +1,335 @@
+//! Checking a stored archive without a database: object, hashes, TOC, every block, every row.
+
+use std::collections::HashMap;
+use std::io::{self, Read};
+
+use bstr::ByteSlice;
+use pgkeep_archive::{Algorithm, ArchiveError, BlockKind, BlockReader, DumpId, Entry, Offset, Toc, decoder, read_toc_at};
+use pgkeep_store::Store;
+use sha2::{Digest, Sha256};
+use xxhash_rust::xxh3::Xxh3;
+
+use crate::error::{KeepError, Result};
+use crate::fingerprint::{Fingerprint, RowHasher, large_object};
+use crate::manifest::{Manifest, hex, name_text};
+use crate::object::StoredArchive;
+
+/// Bytes asked of the store at a time where there is no manifest to name a part size.
+const DEFAULT_PART: u64 = 8 << 20;
+/// What stands after a table's last row in an archive.
+const END_OF_DATA: &[u8] = b"\\.\n\n\n";
+
+/// What a check found to be in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verified {
+    /// Bytes of the archive.
+    pub size: u64,
+    /// Entries in its TOC.
+    pub entries: u64,
+    /// Data blocks that were decompressed whole.
+    pub blocks: u64,
+    /// Blocks that no entry names: what lost connections left behind, skipped by every reader.
+    pub dead_blocks: u64,
+    /// Tables whose rows, bytes and hash match the manifest.
+    pub tables: u64,
+    /// Rows in them.
+    pub rows: u64,
+    /// Bytes of COPY text in them.
+    pub bytes: u64,
+    /// Whether there was a manifest to compare with; without one only the archive's own form was checked.
+    pub against_manifest: bool,
+}
+
+/// Reads a whole archive once, from its first byte to its last, and checks everything that can be checked without a
+/// database: the object's size, the hash of each part, the TOC, that every block decompresses to its end, and for
+/// every table that rows, bytes and fingerprint are those of the manifest.
+///
+/// `tick` is called with the number of archive bytes read since the last call, and ends the check by returning false.
+///
+/// # Errors
+/// `Damaged` or `Archive` naming the first thing that is wrong.
+pub fn verify(
+    store: &Store,
+    key: &str,
+    manifest: Option<&Manifest>,
+    tick: &mut (dyn FnMut(u64) -> bool + Send),
+) -> Result<Verified> {
+    let object = StoredArchive::open(store, key)?;
+    let url = object.url();
+    let damaged = |why: String| KeepError::Damaged { object: url.clone(), why };
+    let archive = |source: ArchiveError| KeepError::Archive { object: url.clone(), source };
+    if let Some(m) = manifest.filter(|m| m.object.size != object.size()) {
+        return Err(damaged(format!("it has {} bytes and the manifest says {}", object.size(), m.object.size)));
+    }
+    let (toc, data_start) = read_toc_at(&object).map_err(archive)?;
+    let mut blocks = Blocks::new(&toc);
+    let part = manifest.map_or(DEFAULT_PART, |m| m.object.part_size.max(1));
+    let mut stream = Parts::new(store, key, object.size(), part, manifest, tick);
+    let outcome = (|| -> Result<(), WalkError> {
+        skip(&mut stream, data_start)?;
+        blocks.walk(&mut stream, &toc)
+    })();
+    // A wrong part explains whatever the decoder stumbled over.
+    if let Some(why) = stream.wrong.take() {
+        return Err(damaged(why));
+    }
+    if let Some(e) = stream.failed.take() {
+        return Err(e);
+    }
+    outcome.map_err(|e| match e {
+        WalkError::Archive(source) => archive(source),
+        WalkError::Damaged(why) => damaged(why),
+    })?;
+    let mut verified = Verified {
+        size: object.size(),
+        entries: toc.entries.len() as u64,
+        blocks: blocks.read,
+        dead_blocks: blocks.dead,
+        tables: 0,
+        rows: 0,
+        bytes: 0,
+        against_manifest: manifest.is_some(),
+    };
+    if let Some(m) = manifest {
+        compare(m, &blocks).map_err(damaged)?;
+        (verified.rows, verified.bytes) = m.dump.totals();
+        verified.tables = m.dump.tables.len() as u64;
+    }
+    Ok(verified)
+}
+
+fn compare(manifest: &Manifest, blocks: &Blocks) -> std::result::Result<(), String> {
+    for t in &manifest.dump.tables {
+        let found = blocks.tables.get(&(t.schema.clone(), t.table.clone())).copied().unwrap_or_default();
+        if found != t.fingerprint {
+            return Err(format!(
+                "table {}.{}: the archive holds {found}, and {} were dumped",
+                t.schema, t.table, t.fingerprint
+            ));
+        }
+    }
+    let dumped = manifest.dump.large_objects.unwrap_or_default();
+    if blocks.large_objects != dumped {
+        return Err(format!("large objects: the archive holds {}, and {dumped} were dumped", blocks.large_objects));
+    }
+    Ok(())
+}
+
+enum WalkError {
+    Archive(ArchiveError),
+    Damaged(String),
+}
+
+impl From<ArchiveError> for WalkError {
+    fn from(e: ArchiveError) -> Self {
+        WalkError::Archive(e)
+    }
+}
+
+impl From<io::Error> for WalkError {
+    fn from(e: io::Error) -> Self {
+        WalkError::Damaged(e.to_string())
+    }
+}
+
+fn skip(r: &mut impl Read, n: u64) -> Result<(), WalkError> {
+    let skipped = io::copy(&mut r.take(n), &mut io::sink())?;
+    if skipped == n { Ok(()) } else { Err(WalkError::Damaged(format!("it ends after {skipped} bytes"))) }
+}
+
+/// What the walk over the data found.
+struct Blocks<'t> {
+    due: HashMap<DumpId, &'t Entry>,
+    read: u64,
+    dead: u64,
+    tables: HashMap<(String, String), Fingerprint>,
+    large_objects: Fingerprint,
+}
+
+impl<'t> Blocks<'t> {
+    fn new(toc: &'t Toc) -> Self {
+        let due = toc
+            .entries
+            .iter()
+            .filter(|e| e.has_data && e.offset != Offset::NoData)
+            .map(|e| (e.id, e))
+            .collect();
+        Blocks { due, read: 0, dead: 0, tables: HashMap::new(), large_objects: Fingerprint::default() }
+    }
+
+    fn walk(&mut self, stream: &mut Parts<'_>, toc: &Toc) -> Result<(), WalkError> {
+        while !stream.at_end()? {
+            let offset = stream.position;
+            let mut block = BlockReader::open(&mut *stream)?;
+            let Some(entry) = self.due.remove(&block.id()) else {
+                self.dead += 1;
+                drain(&mut block)?;
+                continue;
+            };
+            if let Offset::At(at) = entry.offset {
+                if at != offset {
+                    let why = format!("{} lies at byte {offset} and the TOC says {at}", entry.display());
+                    return Err(WalkError::Damaged(why));
+                }
+            }
+            let read = match block.kind() {
+                BlockKind::Data => self.table(&mut block, entry, toc.header.compression),
+                BlockKind::Blobs => self.blobs(&mut block, toc.header.compression),
+            };
+            read.map_err(|e| match e {
+                WalkError::Damaged(why) => WalkError::Damaged(format!("{}: {why}", entry.display())),
+                other => other,
+            })?;
+            self.read += 1;
+        }
+        match self.due.values().next() {
+            Some(entry) => Err(WalkError::Damaged(format!("the data of {} is missing", entry.display()))),
+            None => Ok(()),
+        }
+    }
+
+    fn table<R: Read>(&mut self, block: &mut BlockReader<R>, entry: &Entry, codec: Algorithm) -> Result<(), WalkError> {
+        let mut text = decoder(codec, &mut *block)?;
+        let mut hasher = RowHasher::new();
+        let mut buf = vec![0; 128 << 10];
+        // The last bytes are held back until it is known whether they are the end mark.
+        let mut held = 0;
+        loop {
+            let n = text.read(&mut buf[held..])?;
+            let filled = held + n;
+            if n == 0 {
+                break;
+            }
+            let ready = filled.saturating_sub(END_OF_DATA.len());
+            hasher.update(&buf[..ready]);
+            buf.copy_within(ready..filled, 0);
+            held = filled - ready;
+        }
+        drop(text);
+        drain(block)?;
+        // Data as INSERT statements has no end mark.
+        if entry.copy.is_some() && &buf[..held] != END_OF_DATA {
+            return Err(WalkError::Damaged("its data does not end as it should: it was cut".into()));
+        }
+        let name = |part: &Option<bstr::BString>| name_text(part.as_ref().map_or(b"", |p| p.as_bytes()));
+        *self.tables.entry((name(&entry.namespace), name(&entry.tag))).or_default() += hasher.finish();
+        Ok(())
+    }
+
+    fn blobs<R: Read>(&mut self, block: &mut BlockReader<R>, codec: Algorithm) -> Result<(), WalkError> {
+        let mut buf = vec![0; 128 << 10];
+        while let Some(oid) = block.next_blob()? {
+            let mut hash = Xxh3::new();
+            let mut length = 0u64;
+            let mut bytes = decoder(codec, &mut *block)?;
+            loop {
+                let n = bytes.read(&mut buf)?;
+                if n == 0 {
+                    break;
+                }
+                hash.update(&buf[..n]);
+                length += n as u64;
+            }
+            drop(bytes);
+            self.large_objects += large_object(oid, length, hash.digest128());
+        }
+        Ok(())
+    }
+}
+
+fn drain<R: Read>(block: &mut BlockReader<R>) -> Result<(), WalkError> {
+    if block.kind() == BlockKind::Blobs {
+        while block.next_blob()?.is_some() {
+            io::copy(block, &mut io::sink())?;
+        }
+    } else {
+        io::copy(block, &mut io::sink())?;
+    }
+    Ok(())
+}
+
+/// The object's bytes from the first to the last, fetched part by part ahead of the reader; each part's hash is
+/// checked against the manifest on the fetching thread.
+struct Parts<'t> {
+    parts: crossbeam_channel::Receiver<Fetched>,
+    current: bytes::Bytes,
+    position: u64,
+    size: u64,
+    tick: &'t mut (dyn FnMut(u64) -> bool + Send),
+    wrong: Option<String>,
+    failed: Option<KeepError>,
+}
+
+enum Fetched {
+    Part(bytes::Bytes),
+    Wrong(String),
+    Failed(KeepError),
+}
+
+impl<'t> Parts<'t> {
+    fn new(
+        store: &Store,
+        key: &str,
+        size: u64,
+        part: u64,
+        manifest: Option<&Manifest>,
+        tick: &'t mut (dyn FnMut(u64) -> bool + Send),
+    ) -> Self {
+        let (send, parts) = crossbeam_channel::bounded(2);
+        let hashes = manifest.map(|m| m.object.parts.clone());
+        let (store, key) = (store.clone(), key.to_owned());
+        std::thread::spawn(move || {
+            for (i, from) in (0..size).step_by(usize::try_from(part).unwrap_or(usize::MAX)).enumerate() {
+                let fetched = match store.get_range(&key, from..size.min(from + part)) {
+                    Err(e) => Fetched::Failed(e.into()),
+                    Ok(bytes) => match &hashes {
+                        Some(h) if h.get(i).map(String::as_str) != Some(hex(&Sha256::digest(&bytes)).as_str()) => {
+                            let to = from + bytes.len() as u64;
+                            Fetched::Wrong(format!("bytes {from} to {to} are not those that were written (SHA-256)"))
+                        }
+                        _ => Fetched::Part(bytes),
+                    },
+                };
+                let last = !matches!(fetched, Fetched::Part(_));
+                if send.send(fetched).is_err() || last {
+                    return;
+                }
+            }
+        });
+        Parts { parts, current: bytes::Bytes::new(), position: 0, size, tick, wrong: None, failed: None }
+    }
+
+    fn at_end(&mut self) -> Result<bool, WalkError> {
+        Ok(self.position >= self.size)
+    }
+}
+
+impl Read for Parts<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        while self.current.is_empty() {
+            match self.parts.recv() {
+                Err(_) => return Ok(0),
+                Ok(Fetched::Part(p)) => {
+                    if !(self.tick)(p.len() as u64) {
+                        self.failed = Some(KeepError::Cancelled);
+                        return Err(io::Error::other("stopped"));
+                    }
+                    self.current = p;
+                }
+                Ok(Fetched::Wrong(why)) => {
+                    self.wrong = Some(why);
+                    return Err(io::Error::other("a part is wrong"));
+                }
+                Ok(Fetched::Failed(e)) => {
+                    self.failed = Some(e);
+                    return Err(io::Error::other("a part could not be read"));
+                }
+            }
+        }
+        let n = buf.len().min(self.current.len());
+        buf[..n].copy_from_slice(&self.current[..n]);
+        let _ = self.current.split_to(n);
+        self.position += n as u64;
+        Ok(n)
+    }
+}

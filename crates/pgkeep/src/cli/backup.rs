@@ -1,0 +1,273 @@
+//! `pgkeep backup`.
+
+use std::io::IsTerminal;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use clap::Parser;
+use jiff::{SignedDuration, Timestamp};
+use pgkeep_archive::Compression;
+use pgkeep_engine::dump::{DumpOptions, DumpReport, DumpTarget, default_jobs, dump};
+use pgkeep_engine::progress::Progress;
+use pgkeep_engine::{Cancel, ConnInfo};
+use pgkeep_keep::{BackupId, MANIFEST_VERSION, Manifest, ObjectRecord, Run, safe_name, sweep};
+use pgkeep_store::Store;
+use serde_json::json;
+
+use crate::config::{Config, Named};
+use crate::failure::{Exit, Failure, Result};
+use crate::show::{Display, ProgressMode, bytes, count, duration, print, print_json, warn};
+use crate::signals;
+use crate::target::ArchiveUpload;
+
+/// Options of `backup`.
+#[derive(Parser)]
+pub(super) struct Options {
+    /// postgres:// URLs, key=value strings, or names from the configuration. A password is better given by
+    /// PGPASSWORD or the configuration than here, where other users of the machine can read it
+    #[arg(required = true, value_name = "DATABASE")]
+    databases: Vec<String>,
+    /// Where to: /folder, file:///folder, s3://bucket/prefix, gs://…, az://…, or - for standard output (an archive
+    /// alone, without manifest) [default: the configured store, else ./backups]
+    #[arg(long, value_name = "STORE")]
+    to: Option<String>,
+    /// Keep it under this name [default: the configured name, else the database's]
+    #[arg(long)]
+    name: Option<String>,
+    /// Connections that read data [default: the number of processors, 2 to 8]
+    #[arg(long, short)]
+    jobs: Option<usize>,
+    /// zstd, gzip, lz4 or none, with a level after a colon, such as zstd:3 [default: zstd:3 for servers from 16 on,
+    /// else gzip:6]
+    #[arg(long, value_name = "CODEC[:LEVEL]")]
+    compress: Option<String>,
+    /// One archive entry for each table, however big: avoids the two modes in which stock pg_restore treats a
+    /// segmented archive differently, and gives up parallel reading of one table
+    #[arg(long)]
+    no_segments: bool,
+    /// Aimed size of a segment on the server's disk, such as 32MB [default: 16MiB to 64MiB by the database's size]
+    #[arg(long, value_name = "SIZE")]
+    segment_size: Option<bytesize::ByteSize>,
+    /// Longest wait for a table that is locked, such as 30s or 5m; 0 waits for ever [default: 60s]
+    #[arg(long, value_name = "TIME")]
+    lock_timeout: Option<String>,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub(super) json: bool,
+    /// How to show progress (on standard error)
+    #[arg(long, value_enum, default_value = "auto")]
+    progress: ProgressMode,
+}
+
+pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
+    let cancel = signals::cancel_on_signals().map_err(|e| Failure::usage(format!("signal handlers: {e}")))?;
+    if options.databases.len() > 1 && (options.name.is_some() || options.to.as_deref() == Some("-")) {
+        return Err(Failure::usage("--name and --to - go with one database"));
+    }
+    let mut failures = Vec::new();
+    for words in &options.databases {
+        let done = config.database(words).and_then(|named| one(options, config, &named, &cancel));
+        if let Err(failure) = done {
+            if options.databases.len() == 1 {
+                return Err(failure);
+            }
+            // The URL can hold a password; the failure itself names host and database.
+            let name = if ConnInfo::looks_like(words) { "a database" } else { words };
+            warn(format!("pgkeep: error: {name}: {}", failure.message));
+            failures.push(failure);
+            if cancel.is_raised() {
+                break;
+            }
+        }
+    }
+    match failures.into_iter().next() {
+        None => Ok(()),
+        Some(first) => Err(Failure { message: format!("not every database was backed up: {}", first.message), ..first }),
+    }
+}
+
+fn dump_options(options: &Options, named: &Named<'_>) -> Result<DumpOptions> {
+    let settings = named.settings;
+    let jobs = options.jobs.or(settings.and_then(|s| s.jobs)).unwrap_or_else(default_jobs);
+    if jobs == 0 || jobs > 256 {
+        return Err(Failure::usage(format!("--jobs {jobs}: from 1 to 256")));
+    }
+    let compress = options.compress.as_deref().or(settings.and_then(|s| s.compress.as_deref()));
+    let compression = match compress {
+        None => None,
+        Some(text) => {
+            Some(text.parse::<Compression>().map_err(|e| Failure::usage(format!("--compress {text}: {e}")))?)
+        }
+    };
+    let defaults = DumpOptions::default();
+    let lock_timeout = match options.lock_timeout.as_deref().or(settings.and_then(|s| s.lock_timeout.as_deref())) {
+        None => defaults.lock_timeout,
+        Some(text) => lock_timeout(text)?,
+    };
+    if options.segment_size.is_some_and(|s| s.as_u64() < 64 << 10) {
+        return Err(Failure::usage("--segment-size: at least 64KiB"));
+    }
+    Ok(DumpOptions {
+        jobs,
+        compression,
+        segments: !options.no_segments,
+        segment_size: options.segment_size.map(|s| s.as_u64()),
+        lock_timeout,
+        ..defaults
+    })
+}
+
+fn lock_timeout(text: &str) -> Result<Option<Duration>> {
+    if text == "0" {
+        return Ok(None);
+    }
+    text.parse::<SignedDuration>()
+        .ok()
+        .and_then(|d| Duration::try_from(d).ok())
+        .map(|d| (!d.is_zero()).then_some(d))
+        .ok_or_else(|| Failure::usage(format!("--lock-timeout {text}: write it like 30s, 5m or 1h; 0 waits for ever")))
+}
+
+fn one(options: &Options, config: &Config, named: &Named<'_>, cancel: &Cancel) -> Result<()> {
+    let info = ConnInfo::parse(&named.url)?;
+    let dump_options = dump_options(options, named)?;
+    let began = Instant::now();
+    let progress = Arc::new(Progress::new());
+    if options.to.as_deref() == Some("-") {
+        let report = {
+            let _display = Display::start(options.progress, &progress);
+            let mut out = raw_stdout()?;
+            dump(&info, &dump_options, DumpTarget::Pipe(&mut out), &progress, cancel)?
+        };
+        return told_pipe(options, &report, began.elapsed());
+    }
+    let store = Store::open(&config.store(options.to.as_deref(), named.store.as_deref()))?;
+    let name = safe_name(options.name.as_deref().or(named.name).unwrap_or(&info.database));
+    let manifest = {
+        let _display = Display::start(options.progress, &progress);
+        into_store(&store, &name, &info, &dump_options, &progress, cancel)?
+    };
+    told(options, &store, &manifest, began.elapsed());
+    Ok(())
+}
+
+/// Standard output as a plain file: the standard library's own handle looks for line ends in what it is given.
+fn raw_stdout() -> Result<std::fs::File> {
+    let stdout = std::io::stdout();
+    if stdout.is_terminal() {
+        return Err(Failure::usage("--to - writes a binary archive, and standard output is a terminal\n  hint: | or > it"));
+    }
+    let file = stdout.as_fd().try_clone_to_owned();
+    file.map(Into::into).map_err(|e| Failure::new(Exit::Failed, "failed", format!("standard output: {e}")))
+}
+
+/// Dumps into the store; the manifest, written last, makes it a backup.
+fn into_store(
+    store: &Store,
+    name: &str,
+    info: &ConnInfo,
+    dump_options: &DumpOptions,
+    progress: &Progress,
+    cancel: &Cancel,
+) -> Result<Manifest> {
+    let started = Timestamp::now();
+    let id = BackupId::new(started);
+    // The mark comes first: a store that cannot be written to is noticed before the database is touched.
+    let run = Run::begin(store, name, &id)?;
+    for swept in sweep(store, Timestamp::now())? {
+        progress.note(format!("removed what the interrupted backup {} of {} had left", swept.id, swept.name));
+    }
+    let mut upload = ArchiveUpload::new(store, id.archive_key(name));
+    let report = dump(info, dump_options, DumpTarget::Object(&mut upload), progress, cancel)?;
+    let finished = upload
+        .finished()
+        .ok_or_else(|| Failure::new(Exit::Failed, "failed", "the archive was not finished"))?;
+    let manifest = Manifest {
+        manifest_version: MANIFEST_VERSION,
+        pgkeep_version: env!("CARGO_PKG_VERSION").into(),
+        id: id.to_string(),
+        name: name.to_owned(),
+        started,
+        finished: Timestamp::now(),
+        object: ObjectRecord::new(&id.archive_key(name), finished),
+        dump: report,
+    };
+    if let Err(e) = store.put_if_absent(&id.manifest_key(name), manifest.to_json().into()) {
+        // Without its manifest the archive is no backup; it must not stay as something that looks like one.
+        let _ = store.delete(&id.archive_key(name));
+        return Err(e.into());
+    }
+    if let Err(e) = run.end() {
+        progress.note(format!("the backup is whole; its run mark could not be removed: {e}"));
+    }
+    Ok(manifest)
+}
+
+fn told(options: &Options, store: &Store, manifest: &Manifest, took: Duration) {
+    let (rows, text) = manifest.dump.totals();
+    let url = store.url_of(&manifest.object.key);
+    if options.json {
+        print_json(&json!({
+            "ok": true,
+            "id": manifest.id,
+            "name": manifest.name,
+            "url": url,
+            "manifest_url": store.url_of(&manifest.backup_id().manifest_key(&manifest.name)),
+            "size": manifest.object.size,
+            "sha256": manifest.object.sha256,
+            "tables": manifest.dump.tables.len(),
+            "rows": rows,
+            "bytes": text,
+            "compression": manifest.dump.compression,
+            "server_version": manifest.dump.server_version,
+            "snapshot_lsn": manifest.dump.snapshot_lsn,
+            "snapshot_time": manifest.dump.snapshot_time,
+            "jobs": manifest.dump.jobs,
+            "duration_seconds": took.as_secs_f64(),
+            "notes": manifest.dump.notes,
+        }));
+        return;
+    }
+    print(format!("backed up {} as {}", manifest.dump.database.name, manifest.id));
+    print(format!("  archive   {url}"));
+    print(format!(
+        "  size      {} ({} of rows, {}, ratio {:.1})",
+        bytes(manifest.object.size),
+        bytes(text),
+        manifest.dump.compression,
+        text as f64 / manifest.object.size.max(1) as f64
+    ));
+    print(format!("  tables    {}, {} rows", count(manifest.dump.tables.len() as u64), count(rows)));
+    print(format!("  snapshot  {}", snapshot(&manifest.dump)));
+    print(format!("  took      {} over {} connections", duration(took), manifest.dump.jobs));
+}
+
+pub(super) fn snapshot(report: &DumpReport) -> String {
+    let time = crate::show::short_time(report.snapshot_time);
+    match &report.snapshot_lsn {
+        Some(lsn) => format!("{time} UTC, LSN {lsn}, server {}", report.server_version),
+        None => format!("{time} UTC, server {}", report.server_version),
+    }
+}
+
+/// Standard output holds the archive; the result goes to standard error.
+fn told_pipe(options: &Options, report: &DumpReport, took: Duration) -> Result<()> {
+    let (rows, text) = report.totals();
+    if options.json {
+        let result = json!({
+            "ok": true, "size": report.archive_len, "tables": report.tables.len(), "rows": rows, "bytes": text,
+            "compression": report.compression, "duration_seconds": took.as_secs_f64(), "notes": report.notes,
+        });
+        warn(result.to_string());
+    } else {
+        warn(format!(
+            "wrote {} ({} rows of {} tables) in {}; a pipe keeps no manifest",
+            bytes(report.archive_len),
+            count(rows),
+            count(report.tables.len() as u64),
+            duration(took)
+        ));
+    }
+    Ok(())
+}

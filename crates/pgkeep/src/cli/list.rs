@@ -1,0 +1,81 @@
+//! `pgkeep list`.
+
+use clap::Parser;
+use pgkeep_keep::{Catalogue, Manifest};
+use pgkeep_store::Store;
+use serde_json::json;
+
+use crate::config::Config;
+use crate::failure::{Failure, Result};
+use crate::show::{bytes, count, print, print_json, short_time, table, warn};
+
+/// Options of `list`.
+#[derive(Parser)]
+pub(super) struct Options {
+    /// Only backups kept under this name
+    name: Option<String>,
+    /// The store [default: the configured store, else ./backups]
+    #[arg(long, visible_alias = "from")]
+    store: Option<String>,
+    /// Print JSON, one object for each backup
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
+    let store = Store::open(&config.store(options.store.as_deref(), None))?;
+    let catalogue = Catalogue::new(store);
+    let mut listed = catalogue.list()?;
+    listed.retain(|l| options.name.as_ref().is_none_or(|n| *n == l.name));
+    let mut unreadable = None;
+    let mut rows = Vec::new();
+    for (listed, manifest) in listed.iter().zip(catalogue.manifests(&listed)) {
+        let manifest = match manifest {
+            Ok(m) => m,
+            Err(e) => {
+                warn(format!("pgkeep: {e}"));
+                unreadable.get_or_insert(e);
+                continue;
+            }
+        };
+        let (total, text) = manifest.dump.totals();
+        if options.json {
+            print_json(&line(&catalogue, &manifest, total, text));
+        } else {
+            rows.push(vec![
+                listed.name.clone(),
+                listed.id.to_string(),
+                short_time(manifest.dump.snapshot_time),
+                bytes(manifest.object.size),
+                count(total),
+            ]);
+        }
+    }
+    if !options.json {
+        if rows.is_empty() {
+            print(format!("no backups in {}", catalogue.store().url()));
+        } else {
+            table(&["NAME", "ID", "SNAPSHOT (UTC)", "SIZE", "ROWS"], &[3, 4], rows);
+        }
+    }
+    unreadable.map_or(Ok(()), |e| Err(Failure::from(e)))
+}
+
+fn line(catalogue: &Catalogue, m: &Manifest, rows: u64, text: u64) -> serde_json::Value {
+    json!({
+        "id": m.id,
+        "name": m.name,
+        "database": m.dump.database,
+        "started": m.started,
+        "finished": m.finished,
+        "snapshot_time": m.dump.snapshot_time,
+        "snapshot_lsn": m.dump.snapshot_lsn,
+        "url": catalogue.store().url_of(&m.object.key),
+        "size": m.object.size,
+        "tables": m.dump.tables.len(),
+        "rows": rows,
+        "bytes": text,
+        "compression": m.dump.compression,
+        "server_version": m.dump.server_version,
+    })
+}

@@ -1,0 +1,93 @@
+//! `pgkeep show`.
+
+use std::time::Duration;
+
+use clap::Parser;
+
+use super::backup::snapshot;
+use crate::config::Config;
+use crate::failure::{Exit, Failure, Result};
+use crate::resolve::resolve;
+use crate::show::{bytes, count, duration, print, print_json, short_time, table};
+
+/// Options of `show`.
+#[derive(Parser)]
+pub(super) struct Options {
+    /// An id or its beginning, name@latest, or the URL or file of an archive or manifest
+    backup: String,
+    /// The store [default: the configured store, else ./backups]
+    #[arg(long, visible_alias = "from")]
+    store: Option<String>,
+    /// Show every table, not only the thirty biggest
+    #[arg(long)]
+    all: bool,
+    /// Print the manifest
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+const SHOWN: usize = 30;
+
+pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
+    let found = resolve(&options.backup, || config.store(options.store.as_deref(), None))?;
+    let Some(m) = &found.manifest else {
+        return Err(Failure::new(
+            Exit::Failed,
+            "no-manifest",
+            format!(
+                "{}: there is no manifest beside it\n  hint: `pgkeep verify` and `pgkeep restore` read any archive; \
+                 `pg_restore -l` lists one",
+                found.store.url_of(&found.key)
+            ),
+        ));
+    };
+    if options.json {
+        print_json(m);
+        return Ok(());
+    }
+    let d = &m.dump;
+    let (rows, text) = d.totals();
+    let took = Duration::try_from(m.finished.duration_since(m.started)).unwrap_or_default();
+    let identity = d.database.system_identifier.as_ref().map(|s| format!(", cluster {s}")).unwrap_or_default();
+    let lines = [
+        ("backup", format!("{} of {}", m.id, m.name)),
+        ("database", format!("{} on {}:{}{identity}", d.database.name, d.database.host, d.database.port)),
+        ("snapshot", snapshot(d)),
+        ("made", format!("{} UTC in {} over {} connections", short_time(m.started), duration(took), d.jobs)),
+        ("by", format!("pgkeep {}, schema by {}", m.pgkeep_version, d.schema_source)),
+        ("archive", found.store.url_of(&found.key)),
+        ("format", format!("custom {}, {}, {}", d.archive_version, d.compression, d.encoding)),
+        ("size", format!("{}, {} of rows", bytes(m.object.size), bytes(text))),
+        ("sha256", format!("{}{}", m.object.sha256, parts(m.object.parts.len(), m.object.part_size))),
+    ];
+    for (head, body) in lines {
+        print(format!("{head:<10}{body}"));
+    }
+    if let Some(blobs) = &d.large_objects {
+        print(format!("{:<10}{} of {}", "objects", count(blobs.rows), bytes(blobs.bytes)));
+    }
+    for note in &d.notes {
+        print(format!("{:<10}{note}", "note"));
+    }
+    print(format!("{:<10}{} with {} rows, {} sequences", "tables", d.tables.len(), count(rows), d.sequences.len()));
+    let mut tables: Vec<_> = d.tables.iter().collect();
+    tables.sort_by_key(|t| std::cmp::Reverse(t.fingerprint.bytes));
+    let shown = if options.all { tables.len() } else { SHOWN };
+    if !tables.is_empty() {
+        print("");
+        let row = |t: &&pgkeep_keep::TableReport| {
+            let f = &t.fingerprint;
+            let sum = format!("{:032x}", f.sum);
+            vec![format!("{}.{}", t.schema, t.table), count(f.rows), bytes(f.bytes), t.segments.to_string(), sum[..12].to_owned()]
+        };
+        table(&["TABLE", "ROWS", "TEXT", "SEGMENTS", "FINGERPRINT"], &[1, 2, 3], tables.iter().take(shown).map(row).collect());
+    }
+    if tables.len() > shown {
+        print(format!("… and {} more (--all)", tables.len() - shown));
+    }
+    Ok(())
+}
+
+fn parts(n: usize, size: u64) -> String {
+    if n > 1 { format!("\n{:<10}over the SHA-256 of {n} parts of {size} bytes", "") } else { String::new() }
+}

@@ -1,0 +1,80 @@
+//! `pgkeep verify`.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use clap::Parser;
+use pgkeep_engine::progress::{Phase, Progress};
+use pgkeep_keep::verify;
+use serde_json::json;
+
+use crate::config::Config;
+use crate::failure::{Failure, Result};
+use crate::resolve::resolve;
+use crate::show::{Display, ProgressMode, bytes, count, duration, print, print_json};
+use crate::signals;
+
+/// Options of `verify`.
+#[derive(Parser)]
+pub(super) struct Options {
+    /// An id or its beginning, name@latest, or the URL or file of an archive
+    backup: String,
+    /// The store [default: the configured store, else ./backups]
+    #[arg(long, visible_alias = "from")]
+    store: Option<String>,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub(super) json: bool,
+    /// How to show progress (on standard error)
+    #[arg(long, value_enum, default_value = "auto")]
+    progress: ProgressMode,
+}
+
+pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
+    let cancel = signals::cancel_on_signals().map_err(|e| Failure::usage(format!("signal handlers: {e}")))?;
+    let found = resolve(&options.backup, || config.store(options.store.as_deref(), None))?;
+    let began = Instant::now();
+    let progress = Arc::new(Progress::new());
+    progress.enter(Phase::Proving);
+    if let Some(m) = &found.manifest {
+        progress.bytes_expected.store(m.object.size, Ordering::Relaxed);
+    }
+    let verified = {
+        let _display = Display::start(options.progress, &progress);
+        verify(&found.store, &found.key, found.manifest.as_ref(), &mut |n| {
+            Progress::add(&progress.bytes, n);
+            !cancel.is_raised()
+        })?
+    };
+    let url = found.store.url_of(&found.key);
+    if options.json {
+        print_json(&json!({
+            "ok": true,
+            "url": url,
+            "against_manifest": verified.against_manifest,
+            "size": verified.size,
+            "entries": verified.entries,
+            "blocks": verified.blocks,
+            "dead_blocks": verified.dead_blocks,
+            "tables": verified.tables,
+            "rows": verified.rows,
+            "bytes": verified.bytes,
+            "duration_seconds": began.elapsed().as_secs_f64(),
+        }));
+        return Ok(());
+    }
+    print(format!("verified {url}"));
+    print(format!("  archive   {}, {} entries, {} data blocks decompressed", bytes(verified.size), count(verified.entries), count(verified.blocks)));
+    if verified.against_manifest {
+        print(format!(
+            "  manifest  size, SHA-256, {} tables and {} rows match",
+            count(verified.tables),
+            count(verified.rows)
+        ));
+    } else {
+        print("  manifest  none: only the archive's own form was checked");
+    }
+    print(format!("  took      {}", duration(began.elapsed())));
+    Ok(())
+}

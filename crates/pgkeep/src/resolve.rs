@@ -1,0 +1,70 @@
+//! From the words for a backup (an id, `name@latest`, a URL, a file) to its archive and manifest.
+
+use pgkeep_keep::{Catalogue, Manifest, Wanted};
+use pgkeep_store::Store;
+
+use crate::failure::Result;
+
+/// A backup that was found.
+pub(crate) struct Found {
+    pub(crate) store: Store,
+    pub(crate) key: String,
+    /// `None` for an archive without one, such as pg_dump's own.
+    pub(crate) manifest: Option<Manifest>,
+}
+
+/// Finds the backup. A path or URL is taken as it is; anything else is looked up in `store`.
+pub(crate) fn resolve(words: &str, store: impl FnOnce() -> String) -> Result<Found> {
+    if words.contains("://") || words.starts_with('/') || words.starts_with('.') || std::path::Path::new(words).is_file()
+    {
+        return by_place(words);
+    }
+    let catalogue = Catalogue::new(Store::open(&store())?);
+    let listed = catalogue.find(&Wanted::parse(words))?;
+    let manifest = catalogue.manifest(&listed)?;
+    Ok(Found { store: catalogue.store().clone(), key: manifest.object.key.clone(), manifest: Some(manifest) })
+}
+
+fn by_place(words: &str) -> Result<Found> {
+    let (folder, file) = split(words);
+    let store = Store::open(&folder)?;
+    let stem = file.strip_suffix(".manifest.json").or_else(|| file.strip_suffix(".dump"));
+    let manifest_key = stem.map(|s| format!("{s}.manifest.json"));
+    let catalogue = Catalogue::new(store.clone());
+    let manifest = match manifest_key {
+        Some(key) if store.head(&key).is_ok() => Some(catalogue.manifest_at(&key)?),
+        _ => None,
+    };
+    let key = match &manifest {
+        Some(m) => m.object.key.clone(),
+        None => file,
+    };
+    Ok(Found { store, key, manifest })
+}
+
+/// Folder and file of a path or URL; a URL's query belongs to the folder.
+fn split(words: &str) -> (String, String) {
+    let (place, query) = match words.split_once('?') {
+        Some((p, q)) if words.contains("://") => (p, format!("?{q}")),
+        _ => (words, String::new()),
+    };
+    match place.rsplit_once('/') {
+        Some(("", file)) => ("/".into(), file.into()),
+        Some((folder, file)) => (format!("{folder}{query}"), file.into()),
+        None => (".".into(), place.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_split_into_folder_and_file() {
+        let s = |w: &str| split(w);
+        assert_eq!(s("s3://b/p/x.dump?region=r"), ("s3://b/p?region=r".into(), "x.dump".into()));
+        assert_eq!(s("/x.dump"), ("/".into(), "x.dump".into()));
+        assert_eq!(s("x.dump"), (".".into(), "x.dump".into()));
+        assert_eq!(s("../a/x?y.dump"), ("../a".into(), "x?y.dump".into()));
+    }
+}

@@ -1,0 +1,54 @@
+//! Figures as people read them.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+/// `1.5 GB`: powers of ten, as disks and buckets are sold and billed.
+pub(crate) fn bytes(n: u64) -> String {
+    bytesize::ByteSize(n).display().si().to_string()
+}
+
+/// `1,234,567`.
+pub(crate) fn count(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::new();
+    for (i, d) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i) % 3 == 0 {
+            out.push(',');
+        }
+        out.push(d);
+    }
+    out
+}
+
+/// `0.84 s`, `12.3 s`, `4 min 10 s`, `2 h 5 min`.
+pub(crate) fn duration(d: Duration) -> String {
+    let s = d.as_secs_f64();
+    match s {
+        s if s < 10.0 => format!("{s:.2} s"),
+        s if s < 60.0 => format!("{s:.1} s"),
+        s if s < 3600.0 => format!("{} min {} s", s as u64 / 60, s as u64 % 60),
+        s => format!("{} h {} min", s as u64 / 3600, s as u64 % 3600 / 60),
+    }
+}
+
+/// `2026-11-21 01:30:00` in UTC.
+pub(crate) fn short_time(t: Timestamp) -> String {
+    t.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d %H:%M:%S").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_read_well() {
+        assert_eq!(bytes(1_500_000_000), "1.5 GB");
+        assert_eq!((count(0), count(999), count(1_234_567)), ("0".into(), "999".into(), "1,234,567".into()));
+        assert_eq!(duration(Duration::from_millis(840)), "0.84 s");
+        assert_eq!(duration(Duration::from_secs(250)), "4 min 10 s");
+        assert_eq!(duration(Duration::from_secs(7500)), "2 h 5 min");
+    }
+}

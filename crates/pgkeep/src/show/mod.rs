@@ -1,0 +1,9 @@
+//! What people see: progress while a command runs, figures, tables.
+
+mod figures;
+mod progress;
+mod screen;
+
+pub(crate) use figures::{bytes, count, duration, short_time};
+pub(crate) use progress::{Display, ProgressMode};
+pub(crate) use screen::{print, print_json, table, warn};
