@@ -1,4 +1,5 @@
 //! A folder as a store.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod support;
 

@@ -1,9 +1,9 @@
 //! The S3 server the tests run against.
 
-use super::{Bed, unique};
+use super::{Bed, bytes, unique};
 use object_store::aws::{AwsAuthorizer, AwsCredential};
 use object_store::client::{ClientOptions, HttpConnector, HttpRequestBody, ReqwestConnector};
-use pgkeep_store::{Credentials, OpenOptions, Store, StoreError};
+use pgkeep_store::{Credentials, OpenOptions, Store, StoreError, UploadPlan};
 use std::time::Duration;
 
 /// A bucket all tests share, each with a prefix of its own.
@@ -58,4 +58,21 @@ pub fn create_bucket(bucket: &str) {
         let status = client.execute(request).await.unwrap().status();
         assert!(status.is_success() || status.as_u16() == 409, "creating {bucket}: {status}");
     });
+}
+
+/// The smallest part S3 takes.
+pub const PART: u64 = 5 << 20;
+
+pub fn plan() -> UploadPlan {
+    UploadPlan { head_len: 100, part_size: Some(PART), ..UploadPlan::default() }
+}
+
+/// Uploads three parts and a bit.
+pub fn upload(store: &Store, key: &str) -> Result<(), StoreError> {
+    let body = bytes(3 * PART, 3);
+    let mut upload = store.start_upload(key, plan())?;
+    upload.write(&body)?;
+    upload.finish(vec![9; 100])?;
+    assert!(store.get(key)?[100..] == body);
+    Ok(())
 }

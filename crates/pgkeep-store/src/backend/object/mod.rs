@@ -7,6 +7,7 @@ pub(crate) mod azure;
 pub(crate) mod conditional;
 pub(crate) mod error;
 pub(crate) mod google;
+mod list;
 pub(crate) mod memory;
 mod store;
 mod upload;

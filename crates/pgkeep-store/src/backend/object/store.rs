@@ -1,8 +1,6 @@
 //! A bucket as a [`Backend`].
 
 use bytes::Bytes;
-use futures_util::StreamExt;
-use futures_util::stream::BoxStream;
 use jiff::Timestamp;
 use object_store::multipart::MultipartStore;
 use object_store::path::Path;
@@ -15,6 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use super::conditional;
 use super::error::meaning;
+use super::list::Pages;
 use super::upload::PartsSink;
 use crate::backend::{Backend, Listing, Sink};
 use crate::error::{Result, StoreError};
@@ -300,9 +299,8 @@ impl Backend for Objects {
             None if remote.prefix.is_empty() => Path::default(),
             None => Path::parse(&remote.prefix).map_err(|e| remote.fail("", &e.into()))?,
         };
-        // Fused, since it is taken apart into chunks and may be asked again after its end.
-        let stream = remote.control.list(Some(&folder)).fuse().boxed();
-        Ok(Box::new(Pages { remote, prefix: prefix.to_owned(), stream: Some(stream), ready: Vec::new() }))
+        let stream = remote.control.list(Some(&folder));
+        Ok(Box::new(Pages::new(remote, prefix, stream)))
     }
 
     fn delete(&self, key: &str) -> Result<()> {
@@ -351,55 +349,5 @@ impl Backend for Objects {
                 r => r,
             }
         })
-    }
-}
-
-/// A listing, fetched as it is read.
-struct Pages {
-    remote: Arc<Remote>,
-    prefix: String,
-    stream: Option<BoxStream<'static, object_store::Result<ObjectMeta>>>,
-    /// What has come, the next last.
-    ready: Vec<object_store::Result<ObjectMeta>>,
-}
-
-/// How many objects are taken from the runtime's threads at once; a page of S3 has 1,000.
-const AT_ONCE: usize = 1000;
-
-impl Iterator for Pages {
-    type Item = Result<ObjectInfo>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            match self.ready.pop() {
-                Some(Ok(meta)) => {
-                    let key = self.remote.key(meta.location.as_ref());
-                    if let Some(key) = key.filter(|key| key.starts_with(&self.prefix)) {
-                        return Some(Ok(info(key, &meta)));
-                    }
-                }
-                Some(Err(e)) => {
-                    self.stream = None;
-                    self.ready.clear();
-                    return Some(Err(self.remote.fail("", &e)));
-                }
-                None => {
-                    let stream = self.stream.take()?;
-                    let fetch = async move {
-                        let mut chunks = stream.ready_chunks(AT_ONCE);
-                        let ready = chunks.next().await;
-                        Ok((ready, chunks.into_inner()))
-                    };
-                    match run(fetch) {
-                        Ok((ready, stream)) => {
-                            self.ready = ready?;
-                            self.ready.reverse();
-                            self.stream = Some(stream);
-                        }
-                        Err(e) => return Some(Err(e)),
-                    }
-                }
-            }
-        }
     }
 }

@@ -49,6 +49,7 @@ pub(crate) fn open(
             region: place.region.clone(),
             credentials,
             client,
+            patience: open.connect_timeout * 2 + Duration::from_secs(1),
         };
         let mut attributes = Attributes::new();
         if let Some(class) = &options.storage_class {

@@ -22,6 +22,8 @@ pub(crate) struct Requests {
     pub(crate) region: String,
     pub(crate) credentials: AwsCredentialProvider,
     pub(crate) client: HttpClient,
+    /// How long the first answer may take.
+    pub(crate) patience: Duration,
 }
 
 /// How often a request is tried.
@@ -103,16 +105,26 @@ fn pause(tried: u32) -> Duration {
 impl Pending for Requests {
     /// Any answer will do, also that this anonymous request is refused.
     async fn reach(&self) -> Result<()> {
-        let mut tried = 1;
-        loop {
-            let request = self.request(http::Method::HEAD, "")?;
-            match self.client.execute(request).await {
-                Ok(_) => return Ok(()),
-                Err(e) if tried == 2 => return Err(self.unreachable(e)),
-                Err(_) => tokio::time::sleep(pause(tried)).await,
+        let tries = async {
+            let mut tried = 1;
+            loop {
+                let request = self.request(http::Method::HEAD, "")?;
+                match self.client.execute(request).await {
+                    Ok(_) => return Ok(()),
+                    Err(e) if tried == 2 => return Err(self.unreachable(e)),
+                    Err(_) => tokio::time::sleep(pause(tried)).await,
+                }
+                tried += 1;
             }
-            tried += 1;
-        }
+        };
+        tokio::time::timeout(self.patience, tries).await.unwrap_or_else(|_| {
+            Err(StoreError::new(
+                StoreError::Unreachable,
+                &self.shown,
+                format_args!("no answer from {} within {:?}", self.bucket_url, self.patience),
+                "check the endpoint and the network",
+            ))
+        })
     }
 
     async fn list(&self, prefix: &str) -> Result<Vec<PendingUpload>> {

@@ -1,0 +1,153 @@
+//! S3 as a store, with a server before the real one that fails on command, or instead of it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod support;
+
+use pgkeep_store::{Store, StoreError};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use support::bytes;
+use support::proxy::{Action, Proxy, Request};
+use support::s3::{PART, endpoint, impatient, open_at, options, plan, upload};
+
+/// Does `fault` to the first `times` requests that are `which`.
+fn failing(times: usize, which: fn(&Request) -> bool, fault: fn() -> Action) -> Proxy {
+    let done = AtomicUsize::new(0);
+    Proxy::start(&endpoint(), move |request| match which(request) && done.fetch_add(1, Relaxed) < times {
+        true => fault(),
+        false => Action::Forward,
+    })
+}
+
+fn unavailable() -> Action {
+    Action::Answer(503, Vec::new(), "<Error><Code>SlowDown</Code></Error>".into())
+}
+
+#[test]
+fn a_part_that_fails_twice_is_sent_a_third_time() {
+    for fault in [unavailable, || Action::Reset, || Action::ForwardThenReset] {
+        let proxy = failing(2, Request::is_part, fault);
+        let store = open_at(&proxy.endpoint, "", &options()).unwrap();
+        upload(&store, "k").unwrap();
+        assert_eq!(proxy.count(Request::is_part), 4 + 2);
+        assert_eq!(store.pending_uploads("").unwrap(), []);
+    }
+}
+
+#[test]
+fn a_part_that_fails_for_good_is_an_error_and_leaves_no_upload() {
+    for fault in [unavailable, || Action::Reset] {
+        let proxy = failing(usize::MAX, Request::is_part, fault);
+        let store = open_at(&proxy.endpoint, "", &impatient()).unwrap();
+        let e = upload(&store, "k").unwrap_err();
+        assert!(matches!(e, StoreError::Unreachable(_)) && e.is_retryable(), "{e:?}");
+        assert!(e.to_string().contains(&store.url_of("k")), "{e}");
+        assert!(store.get("k").unwrap_err().is_not_found());
+        assert_eq!(store.pending_uploads("").unwrap(), []);
+    }
+}
+
+#[test]
+fn a_lost_answer_to_the_completion_is_no_failure() {
+    let proxy = failing(1, Request::is_complete, || Action::ForwardThenReset);
+    let store = open_at(&proxy.endpoint, "", &options()).unwrap();
+    upload(&store, "k").unwrap();
+    assert!(proxy.count(Request::is_complete) >= 2);
+}
+
+#[test]
+fn a_lost_answer_to_a_conditional_put_is_no_failure() {
+    let is_put = |r: &Request| r.method == "PUT" && r.header("if-none-match").is_some();
+    // The answer is replaced by one that is tried again, after the object was written.
+    let done = AtomicUsize::new(0);
+    let upstream = endpoint();
+    let forward = Proxy::start(&upstream, |_| Action::Forward);
+    let proxy =
+        Proxy::start(&forward.endpoint, move |r| match is_put(r) && done.fetch_add(1, Relaxed) == 0 {
+            true => Action::ForwardThenReset,
+            false => Action::Forward,
+        });
+    let store = open_at(&proxy.endpoint, "", &options()).unwrap();
+    store.put_if_absent("k", "mine".into()).unwrap();
+    assert_eq!(store.get("k").unwrap(), "mine");
+    assert!(proxy.count(is_put) >= 2);
+    assert!(store.put_if_absent("k", "mine".into()).unwrap_err().is_already_exists());
+}
+
+#[test]
+fn encryption_and_storage_class_are_asked_for_with_puts_and_multipart_uploads() {
+    let all = |r: &Request| {
+        r.header("x-amz-server-side-encryption") == Some("aws:kms")
+            && r.header("x-amz-server-side-encryption-aws-kms-key-id") == Some("some-key")
+            && r.header("x-amz-storage-class") == Some("STANDARD_IA")
+            && r.header("authorization").is_some_and(|a| a.contains("x-amz-storage-class"))
+    };
+    // Only the requests matter here: this server says yes to everything.
+    let proxy = Proxy::start("", |r| {
+        let etag = ("ETag", "\"e\"".to_owned());
+        match (r.method.as_str(), r.is_create_multipart(), r.is_complete()) {
+            ("HEAD", ..) => Action::Answer(404, vec![], String::new()),
+            (_, true, _) => Action::Answer(
+                200,
+                vec![],
+                "<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>"
+                    .into(),
+            ),
+            (.., true) => Action::Answer(
+                200,
+                vec![],
+                "<CompleteMultipartUploadResult><ETag>e</ETag></CompleteMultipartUploadResult>".into(),
+            ),
+            _ => Action::Answer(200, vec![etag], String::new()),
+        }
+    });
+    let url = format!(
+        "s3://b/p?endpoint={}&sse=aws:kms&kms-key=some-key&storage-class=STANDARD_IA&checksum=sha256",
+        proxy.endpoint
+    );
+    let store = Store::open_with(&url, &options()).unwrap();
+    store.put("put", "v".into()).unwrap();
+    store.put_if_absent("conditional", "v".into()).unwrap();
+    let mut upload = store.start_upload("multipart", plan()).unwrap();
+    upload.write(&bytes(2 * PART, 1)).unwrap();
+    upload.finish(vec![0; 100]).unwrap();
+    let mut upload = store.start_upload("whole", plan()).unwrap();
+    upload.write(b"small").unwrap();
+    upload.finish(vec![0; 100]).unwrap();
+    for (key, which) in [("put", "PUT"), ("conditional", "PUT"), ("multipart", "POST"), ("whole", "PUT")] {
+        let target = |r: &Request| {
+            r.method == which && r.target.starts_with(&format!("/b/p/{key}")) && !r.is_complete()
+        };
+        assert!(proxy.count(target) > 0, "{key}");
+        assert_eq!(proxy.count(target), proxy.count(|r| target(r) && all(r)), "{key}");
+    }
+    assert_eq!(proxy.count(|r| r.is_part() && r.header("x-amz-checksum-sha256").is_some()), 3);
+}
+
+#[test]
+fn a_server_that_ignores_the_condition_is_found_out_and_asked_first() {
+    // Keeps whether there is an object, and overwrites it whatever If-None-Match says.
+    let there = AtomicUsize::new(0);
+    let proxy = Proxy::start("", move |r| match r.method.as_str() {
+        "PUT" => {
+            there.store(1, Relaxed);
+            Action::Answer(200, vec![("ETag", "\"e\"".into())], String::new())
+        }
+        "HEAD" if there.load(Relaxed) == 1 && r.target.contains("/k") => Action::Answer(
+            200,
+            vec![
+                ("ETag", "\"e\"".into()),
+                ("Content-Length", "5".into()),
+                ("Last-Modified", "Fri, 20 Nov 2026 10:00:00 GMT".into()),
+            ],
+            String::new(),
+        ),
+        _ => Action::Answer(404, vec![], String::new()),
+    });
+    let store = Store::open_with(&format!("s3://b?endpoint={}", proxy.endpoint), &options()).unwrap();
+    assert!(store.capabilities().conditional_put, "trusted until tried");
+    store.put_if_absent("k", "first".into()).unwrap();
+    assert!(!store.capabilities().conditional_put);
+    let puts = proxy.count(|r| r.method == "PUT");
+    assert!(store.put_if_absent("k", "other".into()).unwrap_err().is_already_exists());
+    assert_eq!(proxy.count(|r| r.method == "PUT"), puts, "nothing was overwritten");
+}
