@@ -41,8 +41,8 @@ pub enum StoreError {
 /// What an error is about: the URL, the cause and what to do next.
 #[derive(Debug)]
 pub struct Detail {
-    url: String,
-    cause: String,
+    pub(crate) url: String,
+    pub(crate) cause: String,
     hint: String,
 }
 

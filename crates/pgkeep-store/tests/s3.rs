@@ -118,3 +118,21 @@ fn a_session_token_is_sent_and_stays_out_of_errors() {
     assert!(!format!("{e} {e:?}").contains("hunter2"), "{e}");
     assert!(proxy.count(|r| r.header("x-amz-security-token") == Some("hunter2")) > 0);
 }
+
+#[test]
+fn an_upload_arrives_whatever_the_url_says_about_how() {
+    for query in [
+        "&checksum=sha256",
+        "&checksum=none",
+        "&unsigned-payload=true",
+        "&unsigned-payload=true&checksum=sha256",
+        "&path-style=true&storage-class=STANDARD",
+        "&region=us-east-1",
+    ] {
+        let store = open_at(&endpoint(), query, &options()).unwrap();
+        upload(&store, "k").unwrap_or_else(|e| panic!("{query}: {e}"));
+        store.put_if_absent("l", "v".into()).unwrap();
+        assert!(store.put_if_absent("l", "v".into()).unwrap_err().is_already_exists());
+        assert_eq!(store.list("").unwrap().count(), 2);
+    }
+}

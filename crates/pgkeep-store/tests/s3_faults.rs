@@ -46,12 +46,46 @@ fn a_part_that_fails_for_good_is_an_error_and_leaves_no_upload() {
     }
 }
 
+fn no_such_upload() -> Action {
+    Action::Answer(404, Vec::new(), "<Error><Code>NoSuchUpload</Code></Error>".into())
+}
+
 #[test]
 fn a_lost_answer_to_the_completion_is_no_failure() {
-    let proxy = failing(1, Request::is_complete, || Action::ForwardThenReset);
+    let done = AtomicUsize::new(0);
+    let proxy = Proxy::start(&endpoint(), move |request| match request.is_complete() {
+        true if done.fetch_add(1, Relaxed) == 0 => Action::ForwardThenReset,
+        true => no_such_upload(),
+        false => Action::Forward,
+    });
     let store = open_at(&proxy.endpoint, "", &options()).unwrap();
     upload(&store, "k").unwrap();
-    assert!(proxy.count(Request::is_complete) >= 2);
+    assert_eq!(proxy.count(Request::is_complete), 2);
+    assert_eq!(store.pending_uploads("").unwrap(), []);
+}
+
+#[test]
+fn an_older_object_of_the_same_size_is_not_taken_for_the_upload() {
+    let proxy = failing(usize::MAX, Request::is_complete, no_such_upload);
+    let store = open_at(&proxy.endpoint, "", &options()).unwrap();
+    store.put("k", bytes(3 * PART + 100, 8).into()).unwrap();
+    let e = upload(&store, "k").unwrap_err();
+    assert!(matches!(e, StoreError::Interrupted(_)), "{e:?}");
+    assert!(store.get("k").unwrap() == bytes(3 * PART + 100, 8));
+    assert_eq!(store.pending_uploads("").unwrap(), []);
+}
+
+#[test]
+fn an_upload_that_somebody_aborted_is_interrupted() {
+    let store = open_at(&endpoint(), "", &options()).unwrap();
+    let mut upload = store.start_upload("k", plan()).unwrap();
+    upload.write(&bytes(2 * PART, 1)).unwrap();
+    store.abort_upload(&store.pending_uploads("").unwrap()[0]).unwrap();
+    let e =
+        upload.write(&bytes(9 * PART, 1)).and_then(|()| upload.finish(vec![0; 100]).map(drop)).unwrap_err();
+    assert!(matches!(e, StoreError::Interrupted(_)) && e.hint().contains("aborted"), "{e:?}");
+    assert!(store.get("k").unwrap_err().is_not_found());
+    assert_eq!(store.pending_uploads("").unwrap(), []);
 }
 
 #[test]

@@ -86,7 +86,7 @@ impl PartsSink {
             let hash = hash_off_thread(body.clone());
             let put = remote.parts.put_part(&path, &id, index, PutPayload::from_iter(body));
             let (put, hash) = tokio::join!(put, hash);
-            let id = put.map_err(|e| remote.fail(&key, &e))?;
+            let id = put.map_err(|e| of_upload(&remote, &key, &e))?;
             Ok(Stored { index, id, hash: hash.map_err(|cause| broken(&remote.url.of(&key), &cause))? })
         };
         self.sending.spawn_on(work, handle()?);
@@ -173,7 +173,7 @@ impl PartsSink {
                 {
                     Ok(there.meta.e_tag)
                 }
-                (Err(e), _) => Err(remote.fail(&key, &e)),
+                (Err(e), _) => Err(of_upload(&remote, &key, &e)),
             }
         })?;
         self.id = None;
@@ -189,6 +189,19 @@ async fn hash_off_thread(body: Vec<Bytes>) -> Result<PartHash, String> {
         hasher.finish().pop().unwrap_or(PartHash { size: 0, sha256: [0; 32] })
     };
     tokio::task::spawn_blocking(hash).await.map_err(|e| e.to_string())
+}
+
+/// The meaning of an error of a multipart upload: that it is not found is no matter of an object.
+fn of_upload(remote: &Remote, key: &str, e: &object_store::Error) -> StoreError {
+    match remote.fail(key, e) {
+        StoreError::NotFound(detail) => StoreError::new(
+            StoreError::Interrupted,
+            detail.url,
+            detail.cause,
+            "somebody else has aborted this upload, by hand or by a lifecycle rule of the bucket: begin a new one",
+        ),
+        e => e,
+    }
 }
 
 /// A length as one of something in memory.
