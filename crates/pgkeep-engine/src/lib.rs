@@ -7,6 +7,7 @@ pub mod error;
 pub mod fingerprint;
 pub mod progress;
 pub mod report;
+pub mod restore;
 pub mod schema_source;
 pub mod session;
 

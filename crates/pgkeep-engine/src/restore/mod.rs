@@ -1,0 +1,45 @@
+//! Restoring a database from an archive: the schema on one session, then rows, indexes and constraints over many.
+//!
+//! The meaning of every entry is pg_restore's (src/bin/pg_dump/pg_backup_archiver.c). The order is not: there is no
+//! border between loading rows and building indexes. Every entry is a task that waits for what it depends on, and
+//! the task at the head of the longest chain starts first, so that the indexes of the biggest table are built while
+//! small tables are still loaded, and no core waits for another at the end.
+//!
+//! ```no_run
+//! use pgkeep_engine::{Cancel, ConnInfo, progress::Progress, restore};
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let file = std::fs::File::open("shop.dump")?;
+//! let source = restore::RestoreSource::open(&file)?;
+//! let target = ConnInfo::parse("postgres://localhost/shop_restored")?;
+//! let report =
+//!     restore::restore(&source, &target, &Default::default(), &Progress::new(), &Cancel::new())?;
+//! println!("{} tables", report.tables);
+//! # Ok(()) }
+//! ```
+
+mod clean;
+mod collect;
+mod copy_statement;
+mod entry;
+mod hints;
+mod large_objects;
+mod load;
+mod options;
+mod owner;
+mod places;
+mod plan;
+mod read_ahead;
+mod report;
+mod rows;
+mod run;
+mod schedule;
+mod settings;
+mod source;
+mod sql_text;
+mod statements;
+mod workers;
+
+pub use options::RestoreOptions;
+pub use report::{RestoreProblem, RestoreReport, RestoreTimings};
+pub use run::restore;
+pub use source::RestoreSource;

@@ -1,0 +1,250 @@
+//! The restore itself: connect, drop, create, then load and build side by side.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use bstr::ByteSlice;
+use pgkeep_archive::{DumpId, Entry};
+
+use super::clean::drops;
+use super::collect::Collector;
+use super::entry::{bytes, desc, is_database, is_wanted, tag};
+use super::options::RestoreOptions;
+use super::places::{self, Place};
+use super::plan::{Work, plan};
+use super::report::{RestoreReport, RestoreTimings};
+use super::schedule::Schedule;
+use super::settings::{Session, Settings};
+use super::source::RestoreSource;
+use super::statements;
+use super::workers::{self, Crew};
+use crate::cancel::Cancel;
+use crate::conn::ConnInfo;
+use crate::error::{EngineError, ErrorKind, Result};
+use crate::progress::{Phase, Progress};
+
+/// Restores an archive into a database.
+///
+/// With `create`, `target` names any database of the server, such as `postgres`, and the archive's own is made.
+///
+/// # Errors
+/// The first failure, named by the entry at fault; with `keep_going` only what ends the whole run: a lost
+/// connection, a damaged table of contents, a wish to stop.
+pub fn restore(
+    source: &RestoreSource<'_>,
+    target: &ConnInfo,
+    options: &RestoreOptions,
+    progress: &Progress,
+    cancel: &Cancel,
+) -> Result<RestoreReport> {
+    // A flag of our own: a worker that fails raises it to stop the others, and must not stop the caller's other work.
+    let stop = Cancel::new();
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let watcher = scope.spawn(|| {
+            while !over.load(Ordering::Relaxed) {
+                if cancel.is_raised() {
+                    stop.raise();
+                }
+                thread::park_timeout(Duration::from_millis(100));
+            }
+        });
+        let result = Run { source, options, progress, stop: &stop }.run(target);
+        over.store(true, Ordering::Relaxed);
+        watcher.thread().unpark();
+        result
+    })
+}
+
+struct Run<'a> {
+    source: &'a RestoreSource<'a>,
+    options: &'a RestoreOptions,
+    progress: &'a Progress,
+    stop: &'a Cancel,
+}
+
+impl Run<'_> {
+    fn run(&self, target: &ConnInfo) -> Result<RestoreReport> {
+        let began = Instant::now();
+        let toc = &self.source.toc;
+        self.progress.enter(Phase::Starting);
+        let settings = Settings::new(toc, self.options)?;
+        let places = places::find(self.source.archive, toc, self.source.data_start)?;
+        let plan = plan(toc, &places, self.options)?;
+        let collector = Collector::new(self.options.keep_going, self.progress);
+        for entry in toc.entries.iter().filter(|e| desc(e) == b"WARNING") {
+            collector.note(format!("the archive says: {}", bytes(&entry.definition).to_str_lossy().trim()));
+        }
+        let mut lead = Lead { run: self, settings: &settings, target: target.clone(), session: None };
+        lead.session()?;
+        if self.options.clean {
+            lead.drop_all(&collector)?;
+        }
+        let prepared = Instant::now();
+
+        self.progress.enter(Phase::PreData);
+        lead.create(&plan.first, &collector)?;
+        let created = Instant::now();
+
+        self.progress.enter(Phase::Data);
+        let tables = plan.tasks.iter().filter(|t| t.work == Work::Rows).count();
+        let items = plan.tasks.iter().filter(|t| t.work == Work::Statements).count();
+        Progress::add(&self.progress.tables, tables as u64);
+        Progress::add(&self.progress.items, items as u64);
+        let Lead { session, target, .. } = lead;
+        let session = session.ok_or_else(EngineError::cancelled)?;
+        let crew = Crew {
+            source: self.source,
+            options: self.options,
+            progress: self.progress,
+            stop: self.stop,
+            settings: &settings,
+            target: &target,
+            places: &places,
+            collector: &collector,
+        };
+        let mut session = workers::run(&crew, Schedule::new(plan.tasks), session)?;
+        self.progress.enter(Phase::Finishing);
+        session.make_durable()?;
+
+        let mut found = collector.found();
+        let loaded = found.last_load.unwrap_or(created);
+        let tables = found.tables();
+        Ok(RestoreReport {
+            database: target,
+            entries: found.entries,
+            tables: tables.len() as u64,
+            loaded: tables,
+            sequences: found.sequences(),
+            large_objects: found.large_objects,
+            errors: std::mem::take(&mut found.errors),
+            notes: std::mem::take(&mut found.notes),
+            timings: RestoreTimings {
+                prepare: prepared - began,
+                pre_data: created - prepared,
+                data: loaded.saturating_duration_since(created),
+                post_data: loaded.elapsed(),
+            },
+        })
+    }
+}
+
+/// The one session that there is before the workers: it drops, creates, and moves into a new database.
+struct Lead<'a> {
+    run: &'a Run<'a>,
+    settings: &'a Settings,
+    target: ConnInfo,
+    session: Option<Session>,
+}
+
+impl Lead<'_> {
+    fn session(&mut self) -> Result<&mut Session> {
+        match self.session {
+            Some(ref mut session) => Ok(session),
+            None => {
+                let session = Session::open(&self.target, self.settings, self.run.stop)?;
+                Ok(self.session.insert(session))
+            }
+        }
+    }
+
+    fn drop_all(&mut self, collector: &Collector<'_>) -> Result<()> {
+        let Run { source, options, stop, .. } = *self.run;
+        let entries = &source.toc.entries;
+        for (i, sql) in drops(entries, options) {
+            stop.check()?;
+            let entry = &entries[i];
+            let session = self.session()?;
+            let dropped = session.select_schema(entry).and_then(|()| session.client.execute(sql));
+            match dropped {
+                // Its properties cannot be changed back if it is not there.
+                Err(e)
+                    if options.if_exists && is_database(entry) && e.sqlstate.as_deref() == Some("3D000") => {}
+                Err(e) => {
+                    let e = if options.if_exists || e.hint.is_some() {
+                        e
+                    } else {
+                        e.hint("--if-exists passes over what is not there")
+                    };
+                    collector.failed(entry, e.during("dropping it"))?;
+                }
+                Ok(()) => {}
+            }
+        }
+        // What was selected may be gone now.
+        self.session()?.forget();
+        Ok(())
+    }
+
+    fn create(&mut self, first: &[usize], collector: &Collector<'_>) -> Result<()> {
+        let Run { source, options, stop, .. } = *self.run;
+        for &i in first {
+            let entry = &source.toc.entries[i];
+            if !is_wanted(entry, options) {
+                continue;
+            }
+            stop.check()?;
+            let session = self.session()?;
+            match execute(session, entry, None, options) {
+                Ok(()) => collector.done(),
+                Err(e) if tolerated(entry, &e) => {
+                    collector.note(format!("{}: {}", super::load::during(entry), e.why))
+                }
+                // Without its database there is nowhere to go on.
+                Err(e) if is_database(entry) => {
+                    return Err(super::hints::with_hint(e).during(super::load::during(entry)));
+                }
+                Err(e) => collector.failed(entry, e)?,
+            }
+            if is_database(entry) {
+                let name = tag(entry).to_str().map_err(|_| {
+                    EngineError::new(ErrorKind::Archive, super::load::during(entry), "its name is not UTF-8")
+                })?;
+                self.session = None;
+                self.target = self.target.with_database(name);
+            }
+        }
+        // With nothing to create, too, the workers need it.
+        self.session().map(|_| ())
+    }
+}
+
+/// Sends an entry's statements.
+pub(super) fn execute(
+    session: &mut Session,
+    entry: &Entry,
+    metadata: Option<&Entry>,
+    options: &RestoreOptions,
+) -> Result<()> {
+    session.select(entry)?;
+    let mut first_error = None;
+    for sql in statements::of(entry, metadata, options) {
+        if let Err(e) = session.client.execute(sql) {
+            if !options.keep_going || e.is_connection_lost() || e.kind == ErrorKind::Cancelled {
+                return Err(e);
+            }
+            first_error.get_or_insert(e);
+        }
+    }
+    first_error.map_or(Ok(()), Err)
+}
+
+/// Failures that lose a comment on what the server itself provides, and nothing else. On managed servers an
+/// extension belongs to the provider, and every dump has `COMMENT ON EXTENSION`.
+pub(super) fn tolerated(entry: &Entry, error: &EngineError) -> bool {
+    desc(entry) == b"COMMENT" && tag(entry).starts_with(b"EXTENSION ") && error.kind == ErrorKind::Permission
+}
+
+/// Everything by number.
+pub(super) fn by_id(entries: &[Entry]) -> HashMap<DumpId, &Entry> {
+    entries.iter().map(|e| (e.id, e)).collect()
+}
+
+/// Where an entry's data is.
+pub(super) fn place_of(places: &HashMap<DumpId, Place>, entry: &Entry) -> Result<Place> {
+    places.get(&entry.id).copied().ok_or_else(|| {
+        EngineError::new(ErrorKind::Archive, super::load::during(entry), "its data is not in the archive")
+    })
+}

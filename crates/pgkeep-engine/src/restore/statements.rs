@@ -1,0 +1,38 @@
+//! The SQL of one entry, as `_printTocEntry` (src/bin/pg_dump/pg_backup_archiver.c) would send it.
+
+use pgkeep_archive::Entry;
+
+use super::entry::{bytes, definition, desc, tag};
+use super::large_objects;
+use super::options::RestoreOptions;
+use super::owner::alter_owner;
+use super::settings::partitioned_table_am;
+use crate::conn::quote_ident;
+
+/// The entry's statements in order; each is sent for itself, so that what one made stays if the next one fails.
+/// `metadata` is the BLOB METADATA entry that a group's privileges belong to.
+pub(super) fn of(entry: &Entry, metadata: Option<&Entry>, options: &RestoreOptions) -> Vec<Vec<u8>> {
+    let mut statements = Vec::new();
+    match definition(entry) {
+        // Very old archives have an AUTHORIZATION clause in it.
+        Some(sql) if options.no_owner && desc(entry) == b"SCHEMA" && !sql.starts_with(b"--") => {
+            statements.push([b"CREATE SCHEMA ".as_slice(), &quote_ident(tag(entry))].concat());
+        }
+        Some(_) if desc(entry) == b"BLOB METADATA" => {
+            return large_objects::create(entry, !options.no_owner);
+        }
+        Some(sql) if large_objects::is_group_acl(entry) => {
+            let oids = metadata.map(large_objects::oids_of).unwrap_or_default();
+            statements.push(large_objects::group_acl(sql, &oids));
+        }
+        Some(sql) => statements.push(sql.to_vec()),
+        None => {}
+    }
+    if !options.no_owner {
+        statements.extend(alter_owner(entry));
+    }
+    if !bytes(&entry.definition).is_empty() {
+        statements.extend(partitioned_table_am(entry));
+    }
+    statements
+}

@@ -1,0 +1,263 @@
+//! The sessions that load and build side by side.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use pgkeep_archive::{DumpId, Entry};
+
+use super::collect::Collector;
+use super::entry::{desc, display};
+use super::load::{self, Data, Way};
+use super::options::RestoreOptions;
+use super::places::Place;
+use super::plan::{Task, Work};
+use super::run::{by_id, execute, place_of, tolerated};
+use super::schedule::{Next, Schedule};
+use super::settings::{Session, Settings};
+use super::source::RestoreSource;
+use crate::cancel::Cancel;
+use crate::conn::{Canceller, ConnInfo};
+use crate::error::{EngineError, ErrorKind, Result};
+use crate::progress::{Phase, Progress};
+
+/// Tries of one entry's data, each in a fresh transaction on a new connection.
+const TRIES: u32 = 3;
+/// Tries of a statement that lost a deadlock against something outside our plan.
+const DEADLOCK_TRIES: u32 = 5;
+/// Smaller data is not worth a TRUNCATE of its own.
+const TRUNCATE_FROM: u64 = 64 << 10;
+
+/// What all workers share.
+pub(super) struct Crew<'a> {
+    pub(super) source: &'a RestoreSource<'a>,
+    pub(super) options: &'a RestoreOptions,
+    pub(super) progress: &'a Progress,
+    pub(super) stop: &'a Cancel,
+    pub(super) settings: &'a Settings,
+    pub(super) target: &'a ConnInfo,
+    pub(super) places: &'a HashMap<DumpId, Place>,
+    pub(super) collector: &'a Collector<'a>,
+}
+
+struct Shared<'a> {
+    crew: &'a Crew<'a>,
+    by_id: HashMap<DumpId, &'a Entry>,
+    /// Entries that failed before, whose data is not to be loaded.
+    failed: HashSet<DumpId>,
+    schedule: Mutex<Schedule>,
+    changed: Condvar,
+    first_error: Mutex<Option<EngineError>>,
+    /// By worker: how to end what it has the server do.
+    cancellers: Mutex<HashMap<usize, Canceller>>,
+}
+
+/// Carries out the schedule over `jobs` sessions, the given one among them, and gives that one back.
+pub(super) fn run(crew: &Crew<'_>, schedule: Schedule, session: Session) -> Result<Session> {
+    let shared = Shared {
+        crew,
+        by_id: by_id(&crew.source.toc.entries),
+        failed: crew.collector.found().failed.iter().copied().collect(),
+        schedule: Mutex::new(schedule),
+        changed: Condvar::new(),
+        first_error: Mutex::new(None),
+        cancellers: Mutex::default(),
+    };
+    let session = thread::scope(|scope| {
+        for n in 1..crew.options.jobs.max(1) {
+            let shared = &shared;
+            scope.spawn(move || shared.work(n, None));
+        }
+        shared.work(0, Some(session))
+    });
+    if let Some(e) = shared.first_error.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        return Err(e);
+    }
+    crew.stop.check()?;
+    let left = shared.schedule.into_inner().unwrap_or_else(PoisonError::into_inner).left();
+    match session {
+        Some(session) if left == 0 => Ok(session),
+        _ => Err(EngineError::new(
+            ErrorKind::Other,
+            "restoring",
+            format!("{left} entries could not be started"),
+        )),
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Shared<'_> {
+    /// A worker's life. On failure it stops all others; what they were doing fails then, too, and says nothing.
+    fn work(&self, n: usize, session: Option<Session>) -> Option<Session> {
+        let mut session = session;
+        loop {
+            let t = self.next()?;
+            let Some(t) = t else { return session };
+            if let Err(e) = self.run(n, t, &mut session) {
+                self.fail(n, e);
+                return None;
+            }
+            lock(&self.schedule).finish(t);
+            self.changed.notify_all();
+        }
+    }
+
+    /// The next task; `Some(None)` when all is done, `None` when the run was stopped.
+    fn next(&self) -> Option<Option<usize>> {
+        let mut schedule = lock(&self.schedule);
+        loop {
+            if self.crew.stop.is_raised() {
+                return None;
+            }
+            match schedule.next() {
+                Next::Run(t) => {
+                    // What a gate held back may be ready for the others.
+                    self.changed.notify_all();
+                    return Some(Some(t));
+                }
+                Next::Done => {
+                    self.changed.notify_all();
+                    return Some(None);
+                }
+                Next::Wait => {
+                    let waited = self.changed.wait_timeout(schedule, Duration::from_millis(200));
+                    schedule = waited.unwrap_or_else(PoisonError::into_inner).0;
+                }
+            }
+        }
+    }
+
+    fn fail(&self, n: usize, error: EngineError) {
+        let cancelled = error.kind == ErrorKind::Cancelled;
+        {
+            let mut first = lock(&self.first_error);
+            if first.is_none() && !(cancelled && self.crew.stop.is_raised()) {
+                *first = Some(error);
+            }
+        }
+        self.crew.stop.raise();
+        self.changed.notify_all();
+        let mut cancellers = lock(&self.cancellers);
+        if !cancelled {
+            cancellers.remove(&n);
+        }
+        for (_, canceller) in cancellers.drain() {
+            let _ = canceller.cancel();
+        }
+    }
+
+    fn run(&self, n: usize, t: usize, session: &mut Option<Session>) -> Result<()> {
+        let task = lock(&self.schedule).task(t).clone();
+        let entry = &self.crew.source.toc.entries[task.entry];
+        let result = match task.work {
+            Work::Nothing => Ok(()),
+            Work::Statements => self.statements(n, entry, session),
+            Work::Rows | Work::SqlText | Work::LargeObjects => {
+                if let Some(table) = entry.dependencies.first().filter(|d| self.failed.contains(d)) {
+                    let table = self.by_id.get(table).map(|e| display(e)).unwrap_or_default();
+                    self.crew.collector.note(format!("{} is left out, as {table} failed", display(entry)));
+                    return Ok(());
+                }
+                self.data(n, &task, entry, session)
+            }
+        };
+        match result {
+            Ok(()) => {
+                self.crew.collector.done();
+                if desc(entry) == b"SEQUENCE SET" {
+                    self.crew.collector.sequence(task.entry, entry);
+                }
+                Ok(())
+            }
+            Err(e) if tolerated(entry, &e) => {
+                self.crew.collector.note(format!("{}: {}", load::during(entry), e.why));
+                Ok(())
+            }
+            Err(e) => self.crew.collector.failed(entry, e),
+        }
+    }
+
+    fn session<'s>(&self, n: usize, session: &'s mut Option<Session>) -> Result<&'s mut Session> {
+        let session = match session.take() {
+            Some(open) => session.insert(open),
+            None => session.insert(Session::open(self.crew.target, self.crew.settings, self.crew.stop)?),
+        };
+        lock(&self.cancellers).entry(n).or_insert_with(|| session.client.canceller());
+        Ok(session)
+    }
+
+    fn lose(&self, n: usize, session: &mut Option<Session>) {
+        lock(&self.cancellers).remove(&n);
+        *session = None;
+    }
+
+    fn statements(&self, n: usize, entry: &Entry, session: &mut Option<Session>) -> Result<()> {
+        let metadata = entry.dependencies.first().and_then(|id| self.by_id.get(id)).copied();
+        let open = self.session(n, session)?;
+        let mut tries = 1;
+        loop {
+            match execute(open, entry, metadata, self.crew.options) {
+                Err(e) if e.sqlstate.as_deref() == Some("40P01") && tries < DEADLOCK_TRIES => {
+                    tries += 1;
+                    thread::sleep(Duration::from_millis(50 * u64::from(tries)));
+                }
+                done => {
+                    Progress::add(&self.crew.progress.items_done, 1);
+                    return done;
+                }
+            }
+        }
+    }
+
+    fn data(&self, n: usize, task: &Task, entry: &Entry, session: &mut Option<Session>) -> Result<()> {
+        let data = Data {
+            archive: self.crew.source.archive,
+            compression: self.crew.source.toc.header.compression,
+            entry,
+            place: place_of(self.crew.places, entry)?,
+            progress: self.crew.progress,
+        };
+        let created = entry.dependencies.first().is_some_and(|table| self.by_id.contains_key(table));
+        let way =
+            if task.alone && created && data.place.len() >= TRUNCATE_FROM { Way::Alone } else { Way::Beside };
+        let mut tries = 1;
+        loop {
+            let loaded = self.session(n, session).and_then(|open| match task.work {
+                Work::Rows => load::rows(open, data, way).map(|loaded| {
+                    self.crew.collector.loaded(task.entry, entry, loaded.fingerprint);
+                }),
+                Work::LargeObjects => load::blobs(open, data).map(|f| self.crew.collector.large_objects(f)),
+                _ => {
+                    let standard_strings = open.standard_strings();
+                    load::sql_text(&mut open.client, data, standard_strings)
+                }
+            });
+            match loaded {
+                Err(e) if e.is_connection_lost() && tries < TRIES && task.work != Work::SqlText => {
+                    self.lose(n, session);
+                    self.crew.collector.note(format!(
+                        "{}: the connection was lost ({}), trying again",
+                        load::during(entry),
+                        e.why
+                    ));
+                    thread::sleep(Duration::from_millis(500 << tries));
+                    self.crew.stop.check()?;
+                    tries += 1;
+                }
+                Err(e) => return Err(e),
+                Ok(()) => {
+                    Progress::add(&self.crew.progress.tables_done, 1);
+                    let progress = self.crew.progress;
+                    if Progress::get(&progress.tables_done) >= Progress::get(&progress.tables) {
+                        progress.enter(Phase::PostData);
+                    }
+                    return Ok(());
+                }
+            }
+        }
+    }
+}
