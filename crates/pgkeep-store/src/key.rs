@@ -32,6 +32,10 @@ pub(crate) fn check(url: &str, key: &str) -> Result<()> {
     if key.chars().any(|c| c.is_control()) {
         return refuse("holds a control character");
     }
+    // Azure takes it for a slash.
+    if key.contains('\\') {
+        return refuse("holds a backslash");
+    }
     for segment in key.split('/') {
         match segment {
             "" => return refuse("has an empty segment, or begins or ends with /"),
@@ -63,7 +67,8 @@ mod tests {
 
     #[test]
     fn keys_that_leave_the_store_are_refused() {
-        for key in ["", "/etc/passwd", "..", "../x", "a/../../b", "a//b", "a/", ".", "a/./b", "a\nb", "a\0b"]
+        for key in
+            ["", "/etc/passwd", "..", "../x", "a/../../b", "a//b", "a/", ".", "a/./b", "a\nb", "a\0b", "a\\b"]
         {
             assert!(check("memory://t", key).is_err(), "{key:?}");
         }

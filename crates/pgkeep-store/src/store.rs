@@ -84,6 +84,9 @@ impl Store {
     }
 
     /// The whole object, in memory.
+    ///
+    /// For small ones such as manifests: it must come within one request's time. Read large ones by
+    /// [`get_range`](Self::get_range), some megabytes at a time, of which each is tried again on its own.
     pub fn get(&self, key: &str) -> Result<Bytes> {
         self.backend.get(self.check(key)?)
     }

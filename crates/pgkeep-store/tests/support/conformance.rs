@@ -157,7 +157,6 @@ pub fn keys_with_spaces_and_unicode_come_back_as_they_went(bed: &Bed) {
         "q?a=b&c#d",
         "plus+minus-_~!*'()",
         "colon:semi;comma,at@",
-        "back\\slash",
         ".hidden/..double",
         "quote\"<>|^`{}[]",
     ];
@@ -179,9 +178,20 @@ pub fn keys_with_spaces_and_unicode_come_back_as_they_went(bed: &Bed) {
 }
 
 pub fn keys_that_leave_the_store_are_refused(bed: &Bed) {
-    for key in
-        ["", "/", "/etc/passwd", "..", "../x", "a/../../x", "a//b", "a/", "./a", "a\nb", ".x.y.partial"]
-    {
+    for key in [
+        "",
+        "/",
+        "/etc/passwd",
+        "..",
+        "../x",
+        "a/../../x",
+        "a//b",
+        "a/",
+        "./a",
+        "a\nb",
+        "a\\b",
+        ".x.y.partial",
+    ] {
         for e in [
             bed.store.put(key, "x".into()).unwrap_err(),
             bed.store.put_if_absent(key, "x".into()).unwrap_err(),

@@ -1,4 +1,6 @@
 //! Azure Blob Storage.
+//!
+//! Passed the conformance suite on the Azurite emulator by hand; it is not part of the tests that always run.
 
 use object_store::azure::MicrosoftAzureBuilder;
 use std::sync::Arc;

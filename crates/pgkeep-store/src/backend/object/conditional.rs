@@ -28,8 +28,9 @@ pub(crate) fn remember(server: &str, honours: bool) {
     known().insert(server.to_owned(), honours);
 }
 
-/// The metadata under which the token of a write is stored.
-const TOKEN: Attribute = Attribute::Metadata(Cow::Borrowed("pgkeep-write"));
+/// The metadata under which the token of a write is stored. Azure takes only names that C# would
+/// (<https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata>).
+const TOKEN: Attribute = Attribute::Metadata(Cow::Borrowed("pgkeepwrite"));
 
 /// A token for one write. If an answer gets lost and the request is sent again, the server says that
 /// the object exists, or the upload does not, and only the token tells that this was our own doing.

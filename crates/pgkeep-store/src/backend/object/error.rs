@@ -9,23 +9,32 @@ use std::error::Error as StdError;
 
 use crate::error::StoreError;
 
-const CREDENTIALS: &str = "check the credentials (AWS_ACCESS_KEY_ID and the like, or profile=… in the URL) and \
-                           what their policy allows on this bucket";
+/// What to look at when a store refuses.
+fn credentials(url: &str) -> String {
+    let from = match url.split_once("://").map(|(scheme, _)| scheme) {
+        Some("az") => "AZURE_STORAGE_ACCOUNT_KEY and the like",
+        Some("gs") => "GOOGLE_APPLICATION_CREDENTIALS",
+        _ => "AWS_ACCESS_KEY_ID and the like, or profile=… in the URL",
+    };
+    format!("check the credentials ({from}) and what they are allowed to do with this bucket")
+}
 
 /// Gives the meaning of `e`, which came up at `url`.
 pub(crate) fn meaning(url: &str, e: &object_store::Error) -> StoreError {
     let text = e.to_string();
-    let code = tag(&text, "Code");
-    let (make, hint) = by_code(code, &text)
+    let code = tag(&text, "Code").or_else(|| plain_code(&text));
+    let (make, hint) = by_code(url, code, &text)
         .or_else(|| by_transport(e))
-        .or_else(|| by_status(&text))
-        .unwrap_or_else(|| by_variant(e));
-    StoreError::new(make, url, cause(&text) + &root(e, &text), hint)
+        .or_else(|| by_status(url, &text))
+        .unwrap_or_else(|| by_variant(url, e));
+    let cause = cause(&text) + &root(e, &text);
+    let cause: Vec<_> = cause.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    StoreError::new(make, url, cause.join("; "), hint)
 }
 
 type Meaning = (fn(Box<crate::error::Detail>) -> StoreError, String);
 
-fn by_code(code: Option<&str>, text: &str) -> Option<Meaning> {
+fn by_code(url: &str, code: Option<&str>, text: &str) -> Option<Meaning> {
     let region = || match tag(text, "Region") {
         Some(region) => format!("the bucket is in another region: put region={region} into the URL"),
         None => "the bucket is in another region: put region=… into the URL".to_owned(),
@@ -40,7 +49,7 @@ fn by_code(code: Option<&str>, text: &str) -> Option<Meaning> {
             (StoreError::PermissionDenied, region())
         }
         "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "InvalidToken" | "AuthenticationFailed" => {
-            (StoreError::PermissionDenied, CREDENTIALS.into())
+            (StoreError::PermissionDenied, credentials(url))
         }
         "ExpiredToken" | "TokenRefreshRequired" => {
             (StoreError::PermissionDenied, "the credentials have expired: sign in again".into())
@@ -49,7 +58,7 @@ fn by_code(code: Option<&str>, text: &str) -> Option<Meaning> {
             (StoreError::PermissionDenied, "this machine's clock is wrong: check its time service".into())
         }
         "AccessDenied" | "AllAccessDisabled" | "AuthorizationFailure" | "AccountProblem" => {
-            (StoreError::PermissionDenied, CREDENTIALS.into())
+            (StoreError::PermissionDenied, credentials(url))
         }
         "QuotaExceeded" | "XMinioStorageFull" | "InsufficientCapacity" => {
             (StoreError::Full, "raise the quota or remove old backups".into())
@@ -79,7 +88,7 @@ fn transport_hint(kind: HttpErrorKind) -> &'static str {
     }
 }
 
-fn by_status(text: &str) -> Option<Meaning> {
+fn by_status(url: &str, text: &str) -> Option<Meaning> {
     if text.contains("Received redirect without LOCATION") {
         let hint = "the bucket is in another region: put region=… into the URL";
         return Some((StoreError::PermissionDenied, hint.into()));
@@ -92,12 +101,12 @@ fn by_status(text: &str) -> Option<Meaning> {
             "the server answers with errors or is overloaded: try later".into(),
         )),
         416 => Some((StoreError::OutOfRange, "the object may have been cut short or replaced".into())),
-        401 | 403 => Some((StoreError::PermissionDenied, CREDENTIALS.into())),
+        401 | 403 => Some((StoreError::PermissionDenied, credentials(url))),
         _ => None,
     }
 }
 
-fn by_variant(e: &object_store::Error) -> Meaning {
+fn by_variant(url: &str, e: &object_store::Error) -> Meaning {
     use object_store::Error;
     match e {
         Error::NotFound { .. } => (StoreError::NotFound, String::new()),
@@ -105,7 +114,7 @@ fn by_variant(e: &object_store::Error) -> Meaning {
             (StoreError::AlreadyExists, String::new())
         }
         Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => {
-            (StoreError::PermissionDenied, CREDENTIALS.into())
+            (StoreError::PermissionDenied, credentials(url))
         }
         Error::InvalidPath { .. } => (
             StoreError::Other,
@@ -124,6 +133,12 @@ fn root(e: &object_store::Error, text: &str) -> String {
     }
     let root = innermost.to_string();
     if text.contains(&root) || root.contains('<') { String::new() } else { format!(": {root}") }
+}
+
+/// The code in `… status code: 404 Not Found: ContainerNotFound: …`, as Azure's answers are shown.
+fn plain_code(text: &str) -> Option<&str> {
+    let code = text.split_once("status code: ")?.1.split(": ").nth(1)?.trim();
+    code.bytes().all(|b| b.is_ascii_alphanumeric()).then_some(code)
 }
 
 /// What stands between `<name>` and `</name>`.
@@ -171,6 +186,12 @@ mod tests {
     fn another_region_is_named_with_what_to_put_into_the_url() {
         let e = refused("<Error><Code>AuthorizationHeaderMalformed</Code><Region>eu-west-1</Region></Error>");
         assert!(e.hint().contains("region=eu-west-1"), "{e}");
+    }
+
+    #[test]
+    fn azures_plain_codes_are_understood() {
+        let e = refused("ContainerNotFound: The specified container does not exist.\nRequestId:1");
+        assert!(matches!(e, StoreError::BucketMissing(_)), "{e}");
     }
 
     #[test]

@@ -1,4 +1,6 @@
 //! Google Cloud Storage.
+//!
+//! Not yet run against a server: there is none to be had for the tests.
 
 use object_store::gcp::GoogleCloudStorageBuilder;
 use std::sync::Arc;

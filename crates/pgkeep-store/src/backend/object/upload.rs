@@ -68,7 +68,13 @@ impl PartsSink {
         let attributes = conditional::with_token(&remote.attributes, &self.token);
         let id = run(async move {
             let options = PutMultipartOptions { attributes, ..PutMultipartOptions::default() };
-            let begun = remote.parts.create_multipart_opts(&path, options).await;
+            let begun = match remote.parts.create_multipart_opts(&path, options).await {
+                // Azure: no token then, and none needed, since a block list can be committed twice.
+                Err(object_store::Error::NotSupported { .. }) if remote.attributes.is_empty() => {
+                    remote.parts.create_multipart(&path).await
+                }
+                begun => begun,
+            };
             begun.map_err(|e| remote.fail(&key, &e))
         })?;
         self.id = Some(id.clone());
