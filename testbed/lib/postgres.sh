@@ -93,7 +93,9 @@ CONF
         rm -f "$dir/postmaster.pid"
     fi
     # The lock of testbed/up must not be inherited by a process that stays.
-    as_server "$bin/pg_ctl" -D "$dir" -o "-p $port" -l "$dir.log" -w -t 60 start >"$dir.start.log" 2>&1 9>&- </dev/null ||
+    # Extensions such as postgres_fdw would otherwise find the system's libpq, or none.
+    as_server env LD_LIBRARY_PATH="$(pg_prefix "$major")/lib" \
+        "$bin/pg_ctl" -D "$dir" -o "-p $port" -l "$dir.log" -w -t 60 start >"$dir.start.log" 2>&1 9>&- </dev/null ||
         { tail -n 30 "$dir.start.log" "$dir.log" >&2; die "PostgreSQL $major did not start"; }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::process::Command;
 
-use crate::Database;
+use crate::{Database, Server};
 use crate::run::run;
 
 /// Compares two databases: the schema as stock `pg_dump --schema-only` writes it, and of every table,
@@ -22,19 +22,40 @@ pub fn compare_databases(a: &Database, b: &Database) -> Result<(), String> {
     if differences.is_empty() { Ok(()) } else { Err(differences.join("\n")) }
 }
 
-/// The schema's text, written by the newer of both servers' pg_dump so that one program words both.
+/// The schema's text, made comparable with the other's.
+///
+/// A newer server words views, constraints and rights otherwise. The older side's schema is therefore first
+/// carried over to an empty database on the newer server, by stock tools.
 fn schema(of: &Database, other: &Database) -> String {
-    let newer = if of.server().version() >= other.server().version() { of } else { other };
-    let mut command = newer.server().bin("pg_dump");
-    command.env("PGPORT", of.server().port().to_string());
-    command.args(["--schema-only", "--encoding=UTF8", "-d"]).arg(of.url());
-    let text = run(&mut command, b"").unwrap_or_else(|error| panic!("{error}"));
-    let text = String::from_utf8_lossy(&text);
-    let told_apart = |line: &&str| {
-        // The first two hold a random word since the releases of August 2025; the others name the server.
-        !["\\restrict ", "\\unrestrict ", "-- Dumped from", "-- Dumped by"].iter().any(|start| line.starts_with(start))
-    };
-    text.lines().filter(told_apart).map(|line| format!("{line}\n")).collect()
+    if of.server().version() >= other.server().version() {
+        return without_noise(&dump_schema(of, of.server()));
+    }
+    let newer = other.server();
+    let options = format!("TEMPLATE template0 ENCODING '{}' LC_COLLATE 'C' LC_CTYPE 'C'", encoding(other));
+    let carried = Database::create_with(newer, "carried_over", &options);
+    let script = tempfile::NamedTempFile::new().expect("a temporary file");
+    std::fs::write(script.path(), dump_schema(of, newer)).expect("a temporary file");
+    newer.psql_file(carried.name(), script.path());
+    without_noise(&dump_schema(&carried, newer))
+}
+
+fn dump_schema(of: &Database, tools: &Server) -> Vec<u8> {
+    let mut command = tools.bin("pg_dump");
+    // SQL_ASCII promises nothing that could be converted.
+    let encoding = if encoding(of) == "SQL_ASCII" { "SQL_ASCII" } else { "UTF8" };
+    command.args(["--schema-only", "--encoding", encoding, "-d"]).arg(of.url());
+    run(&mut command, b"").unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn without_noise(text: &[u8]) -> String {
+    // The first two hold a random word since the releases of August 2025; the others name the server.
+    let noise = ["\\restrict ", "\\unrestrict ", "-- Dumped from", "-- Dumped by"];
+    let text = String::from_utf8_lossy(text);
+    text.lines().filter(|line| !noise.iter().any(|start| line.starts_with(start))).map(|line| format!("{line}\n")).collect()
+}
+
+fn encoding(database: &Database) -> String {
+    database.psql("select pg_encoding_to_char(encoding) from pg_database where datname = current_database()")
 }
 
 fn diff(a: &str, b: &str) -> String {
@@ -50,9 +71,8 @@ fn diff(a: &str, b: &str) -> String {
 }
 
 fn differing_content(a: &Database, b: &Database) -> Vec<String> {
-    let encoding = "select pg_encoding_to_char(encoding) from pg_database where datname = current_database()";
     // In unlike encodings the bytes of equal text differ. Not always converted, as SQL_ASCII bytes need not be UTF-8.
-    let convert = a.psql(encoding) != b.psql(encoding);
+    let convert = encoding(a) != encoding(b);
     let (a, b) = (content(a, convert), content(b, convert));
     let mut out = Vec::new();
     for (name, in_a) in &a {
@@ -88,14 +108,23 @@ set xmloption = content;
 set search_path = pg_catalog;
 \set QUIET on
 
+-- Which hash partition holds a row may differ (enum values hash by their oid): those are taken together.
+with holding as (
+    select c.oid, c.relkind,
+        (select p.relid::oid from pg_partition_ancestors(c.oid) with ordinality as p (relid, level)
+         join pg_partitioned_table t on t.partrelid = p.relid and t.partstrat = 'h'
+         order by level desc limit 1) as hashed
+    from pg_class c
+    where c.relkind in ('r', 'm') and c.relispopulated and c.relpersistence <> 't'
+      and c.relnamespace not in (select oid from pg_namespace where nspname ~ '^pg_' or nspname = 'information_schema')
+)
 select format(
     $$ select %L || chr(1) || count(*) || ' rows, ' || coalesce(sum(('x' || substr(h, 1, 15))::bit(60)::bigint), 0)
          || ' ' || coalesce(sum(('x' || substr(h, 17, 15))::bit(60)::bigint), 0)
-       from (select md5(ROW_TEXT) as h from only %s as t) as hashed $$,
-    'table ' || replace(c.oid::regclass::text, e'\n', '\n'), c.oid::regclass)
-from pg_class c
-where c.relkind in ('r', 'm') and c.relispopulated and c.relpersistence <> 't'
-  and c.relnamespace not in (select oid from pg_namespace where nspname ~ '^pg_' or nspname = 'information_schema')
+       from (select md5(ROW_TEXT) as h from %s %s as t) as hashed $$,
+    'table ' || replace(relation::text, e'\n', '\n'), only, relation)
+from (select distinct coalesce(hashed, oid)::regclass as relation, case when hashed is null then 'only' end as only
+      from holding) as h
 order by 1
 \gexec
 

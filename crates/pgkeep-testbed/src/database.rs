@@ -82,10 +82,24 @@ impl Database {
     }
 }
 
+const DROP_SUBSCRIPTIONS: &str = r"
+select unnest(array[
+    format('alter subscription %I disable', subname),
+    format('alter subscription %I set (slot_name = none)', subname),
+    format('drop subscription %I', subname)])
+from pg_subscription where subdbid = (select oid from pg_database where datname = current_database())
+\gexec
+";
+
 impl Drop for Database {
     fn drop(&mut self) {
         let sql = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", quote(&self.name));
-        if let Err(error) = self.server.try_psql("postgres", &sql) {
+        let dropped = self.server.try_psql("postgres", &sql).or_else(|_| {
+            // A subscription holds its database, whatever the force.
+            self.try_psql(DROP_SUBSCRIPTIONS)?;
+            self.server.try_psql("postgres", &sql)
+        });
+        if let Err(error) = dropped {
             // A test may have stopped its server; a second panic would hide the first.
             eprintln!("database {} stays behind: {error}", self.name);
         }

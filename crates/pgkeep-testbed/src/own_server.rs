@@ -111,6 +111,8 @@ impl OwnServer {
 
     fn pg_ctl(&self) -> Command {
         let mut command = as_server_user(&self.bin_dir().join("pg_ctl"));
+        // Extensions such as postgres_fdw would otherwise find the system's libpq, or none.
+        command.env("LD_LIBRARY_PATH", self.bin_dir().with_file_name("lib"));
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         command.arg("-D").arg(&self.data);
         command

@@ -117,6 +117,8 @@ impl Server {
 
     fn psql_command(&self, database: &str) -> Command {
         let mut command = self.bin("psql");
+        // psql would take the database's, and what is printed here is read as UTF-8.
+        command.env("PGCLIENTENCODING", "UTF8");
         command.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d"]).arg(self.url(database));
         command
     }

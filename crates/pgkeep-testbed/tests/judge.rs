@@ -3,15 +3,15 @@
 
 use pgkeep_testbed::{Database, Server, compare_databases};
 
-/// Stock pg_dump 18 and pg_restore 18 carry a database over to another.
+/// The target's stock pg_dump and pg_restore carry a database over to it.
 fn carry_over(source: &Database, target: &Database) {
     let dir = tempfile::tempdir().unwrap();
     let archive = dir.path().join("archive");
-    let newest = Server::major(18);
-    let dump = newest.bin("pg_dump").args(["-Fc", "-Z", "zstd:1", "-f"]).arg(&archive).arg("-d").arg(source.url()).output();
+    let tools = target.server();
+    let dump = tools.bin("pg_dump").args(["-Fc", "-Z1", "-f"]).arg(&archive).arg("-d").arg(source.url()).output();
     let dump = dump.unwrap();
     assert!(dump.status.success(), "{}", String::from_utf8_lossy(&dump.stderr));
-    let restore = newest.bin("pg_restore").args(["-j2", "-d"]).arg(target.url()).arg(&archive).output().unwrap();
+    let restore = tools.bin("pg_restore").args(["-j2", "-d"]).arg(target.url()).arg(&archive).output().unwrap();
     assert!(restore.status.success(), "{}", String::from_utf8_lossy(&restore.stderr));
 }
 
