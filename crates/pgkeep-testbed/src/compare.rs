@@ -122,8 +122,8 @@ select format(
     $$ select %L || chr(1) || count(*) || ' rows, ' || coalesce(sum(('x' || substr(h, 1, 15))::bit(60)::bigint), 0)
          || ' ' || coalesce(sum(('x' || substr(h, 17, 15))::bit(60)::bigint), 0)
        from (select md5(ROW_TEXT) as h from %s %s as t) as hashed $$,
-    'table ' || replace(relation::text, e'\n', '\n'), only, relation)
-from (select distinct coalesce(hashed, oid)::regclass as relation, case when hashed is null then 'only' end as only
+    'table ' || replace(relation::text, e'\n', '\n'), just, relation)
+from (select distinct coalesce(hashed, oid)::regclass as relation, case when hashed is null then 'only' end as just
       from holding) as h
 order by 1
 \gexec
