@@ -21,7 +21,7 @@ use crate::fingerprint::Fingerprint;
 use crate::progress::{Phase, Progress};
 use crate::report::{SequenceReport, TableReport, name_text};
 use crate::schema_source::{PgDump, SchemaRequest, SchemaSource, find_tools, pick_tool};
-use crate::session;
+use crate::session::{self, encoding_of};
 
 /// New starts with a fresh snapshot after DDL came between the schema and our locks.
 const STARTS: u32 = 5;
@@ -47,7 +47,10 @@ pub fn dump(
     session::prepare(&mut coordinator.client, &encoding)?;
     let sequences = sequences_of(&toc);
     let toc_entries = toc.entries.len() as u64;
-    let compression = options.compression.unwrap_or_else(|| default_compression(server_major));
+    let compression = match options.compression.unwrap_or_else(|| default_compression(server_major)) {
+        c if c.algorithm == Algorithm::None => c,
+        c => Compression { level: Some(c.level()), ..c },
+    };
 
     let mode = match target {
         DumpTarget::Object(_) => OffsetMode::Known,
@@ -362,18 +365,6 @@ fn no_such(id: DumpId) -> EngineError {
 
 fn oid_of(entry: &Entry) -> Option<u32> {
     entry.oid.as_ref()?.to_str().ok()?.parse().ok()
-}
-
-/// The client encoding out of the ENCODING entry, `SET client_encoding = 'UTF8';`.
-fn encoding_of(toc: &Toc) -> Result<String> {
-    toc.entries
-        .iter()
-        .find(|e| e.desc_is("ENCODING"))
-        .and_then(|e| e.definition.as_ref())
-        .and_then(|d| d.to_str().ok())
-        .and_then(|d| d.split('\'').nth(1))
-        .map(str::to_owned)
-        .ok_or_else(|| EngineError::new(ErrorKind::Archive, "reading the TOC", "it names no encoding"))
 }
 
 /// Sequence states out of the SEQUENCE SET entries: `SELECT pg_catalog.setval('public.s', 5, true);`.

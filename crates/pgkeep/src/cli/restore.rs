@@ -1,12 +1,235 @@
-//! (stub)
+//! `pgkeep restore`.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
 use clap::Parser;
+use pgkeep_engine::progress::Progress;
+use pgkeep_engine::prove::{Verdict, prove};
+use pgkeep_engine::restore::{RestoreOptions, RestoreReport, RestoreSource, restore};
+use pgkeep_engine::session::encoding_of;
+use pgkeep_engine::{Cancel, ConnInfo};
+use pgkeep_keep::{Manifest, StoredArchive};
+use serde_json::{Value, json};
+
 use crate::config::Config;
-use crate::failure::{Failure, Result};
+use crate::failure::{Exit, Failure, Result};
+use crate::resolve::resolve;
+use crate::show::{Display, ProgressMode, count, duration, print, print_json, warn};
+use crate::signals;
+
+/// Options of `restore`.
 #[derive(Parser)]
 pub(super) struct Options {
+    /// An id or its beginning, name@latest, or the URL or file of any custom-format archive, pg_dump's own included
+    backup: String,
+    /// The database to restore into: a postgres:// URL, a key=value string, or a configured name
+    #[arg(long, value_name = "DATABASE")]
+    into: String,
+    /// The store [default: the configured store, else ./backups]
+    #[arg(long, visible_alias = "from")]
+    store: Option<String>,
+    /// Connections that load and build [default: the number of processors, 2 to 8]
+    #[arg(long, short)]
+    jobs: Option<usize>,
+    /// Create the database under its archived name and restore into that; --into then names a database to connect
+    /// to first, such as postgres
+    #[arg(long, short = 'C')]
+    create: bool,
+    /// Drop what the archive holds before creating it
+    #[arg(long, short)]
+    clean: bool,
+    /// With --clean: do not mind what is not there
+    #[arg(long, requires = "clean")]
+    if_exists: bool,
+    /// Everything belongs to the user who restores
+    #[arg(long, short = 'O')]
+    no_owner: bool,
+    /// Leave out GRANT and REVOKE
+    #[arg(long, short = 'x')]
+    no_privileges: bool,
+    /// Leave out tablespaces
+    #[arg(long)]
+    no_tablespaces: bool,
+    /// Go on after an error, list all errors at the end, and still fail
+    #[arg(long)]
+    keep_going: bool,
+    /// Do not compare the restored rows with the dumped ones
+    #[arg(long)]
+    no_prove: bool,
+    /// Print the result as JSON
     #[arg(long)]
     pub(super) json: bool,
+    /// How to show progress (on standard error)
+    #[arg(long, value_enum, default_value = "auto")]
+    progress: ProgressMode,
 }
-pub(super) fn run(_: &Options, _: &Config) -> Result<()> {
-    Err(Failure::usage("not yet"))
+
+pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
+    let cancel = signals::cancel_on_signals().map_err(|e| Failure::usage(format!("signal handlers: {e}")))?;
+    let target = ConnInfo::parse(&config.database(&options.into)?.url)?;
+    let found = resolve(&options.backup, || config.store(options.store.as_deref(), None))?;
+    let archive = StoredArchive::open(&found.store, &found.key)?;
+    if let Some(m) = found.manifest.as_ref().filter(|m| m.object.size != archive.size()) {
+        let why = format!("it has {} bytes and its manifest says {}", archive.size(), m.object.size);
+        return Err(Failure::new(
+            Exit::Differs,
+            "damaged",
+            format!("{}: {why}\n  hint: restore from another backup or copy", archive.url()),
+        ));
+    }
+    let began = Instant::now();
+    let progress = Arc::new(Progress::new());
+    if let Some(m) = &found.manifest {
+        progress.bytes_expected.store(m.dump.totals().1, Ordering::Relaxed);
+    }
+    let (report, verdict, loading) = {
+        let _display = Display::start(options.progress, &progress);
+        let source = RestoreSource::open(&archive)?;
+        let report = restore(&source, &target, &restore_options(options)?, &progress, &cancel)?;
+        let loading = began.elapsed();
+        let verdict = match options.no_prove {
+            true => None,
+            false => {
+                let encoding = encoding_of(&source.toc)?;
+                Some(prove_against(&report, found.manifest.as_ref(), &encoding, options, &progress, &cancel)?)
+            }
+        };
+        (report, verdict, loading)
+    };
+    told(options, &archive.url(), &report, verdict.as_ref(), loading, began.elapsed(), found.manifest.is_some());
+    outcome(&report, verdict.as_ref())
+}
+
+fn restore_options(options: &Options) -> Result<RestoreOptions> {
+    let defaults = RestoreOptions::default();
+    let jobs = options.jobs.unwrap_or(defaults.jobs);
+    if jobs == 0 || jobs > 256 {
+        return Err(Failure::usage(format!("--jobs {jobs}: from 1 to 256")));
+    }
+    Ok(RestoreOptions {
+        jobs,
+        create: options.create,
+        clean: options.clean,
+        if_exists: options.if_exists,
+        no_owner: options.no_owner,
+        no_privileges: options.no_privileges,
+        no_tablespaces: options.no_tablespaces,
+        keep_going: options.keep_going,
+        ..defaults
+    })
+}
+
+/// Reads the restored rows back and compares them with the manifest's, or, for an archive without one, with those
+/// that were in the archive.
+fn prove_against(
+    report: &RestoreReport,
+    manifest: Option<&Manifest>,
+    encoding: &str,
+    options: &Options,
+    progress: &Progress,
+    cancel: &Cancel,
+) -> Result<Verdict> {
+    let jobs = options.jobs.unwrap_or(RestoreOptions::default().jobs);
+    let (tables, sequences, blobs) = match manifest {
+        Some(m) => (&m.dump.tables, &m.dump.sequences, m.dump.large_objects.as_ref()),
+        None => (&report.loaded, &report.sequences, report.large_objects.as_ref()),
+    };
+    progress.bytes.store(0, Ordering::Relaxed);
+    progress.rows.store(0, Ordering::Relaxed);
+    progress.bytes_expected.store(tables.iter().map(|t| t.fingerprint.bytes).sum(), Ordering::Relaxed);
+    Ok(prove(&report.database, encoding, tables, sequences, blobs, jobs, progress, cancel)?)
+}
+
+fn told(
+    options: &Options,
+    url: &str,
+    report: &RestoreReport,
+    verdict: Option<&Verdict>,
+    loading: Duration,
+    took: Duration,
+    manifest: bool,
+) {
+    if options.json {
+        print_json(&json!({
+            "ok": report.errors.is_empty() && verdict.is_none_or(Verdict::is_proven),
+            "archive": url,
+            "database": report.database.database,
+            "entries": report.entries,
+            "tables": report.tables,
+            "proven": verdict.map(Verdict::is_proven),
+            "proven_against": verdict.map(|_| if manifest { "manifest" } else { "archive" }),
+            "rows": verdict.map(|v| v.rows),
+            "differences": verdict.map(differences),
+            "errors": report.errors.iter().map(|e| json!({
+                "object": e.object, "error": e.error, "sqlstate": e.sqlstate, "hint": e.hint,
+            })).collect::<Vec<_>>(),
+            "notes": report.notes,
+            "restore_seconds": loading.as_secs_f64(),
+            "duration_seconds": took.as_secs_f64(),
+        }));
+        return;
+    }
+    for e in &report.errors {
+        warn(format!("failed: {}: {}", e.object, e.error));
+        if let Some(hint) = &e.hint {
+            warn(format!("  hint: {hint}"));
+        }
+    }
+    for note in &report.notes {
+        print(format!("note: {note}"));
+    }
+    let verb = if report.errors.is_empty() { "restored" } else { "restored in part" };
+    print(format!("{verb} {url}"));
+    print(format!("  into      {}", report.database));
+    print(format!(
+        "  carried   {} entries, {} tables in {}",
+        count(report.entries),
+        count(report.tables),
+        duration(loading)
+    ));
+    match verdict {
+        None => print("  proof     left out (--no-prove)"),
+        Some(v) if v.is_proven() => print(format!(
+            "  proven    {} rows of {} tables, {} sequences and {} large objects are those\n            {} ({})",
+            count(v.rows),
+            count(v.tables),
+            count(v.sequences),
+            count(v.large_objects),
+            if manifest { "that were dumped" } else { "in the archive" },
+            duration(took - loading)
+        )),
+        Some(v) => {
+            print(format!("  NOT PROVEN: {} differences", v.differences.len()));
+            for d in v.differences.iter().take(20) {
+                print(format!("    {}: {}", d.object, d.why));
+            }
+        }
+    }
+}
+
+fn differences(verdict: &Verdict) -> Vec<Value> {
+    verdict.differences.iter().map(|d| json!({ "object": d.object, "why": d.why })).collect()
+}
+
+fn outcome(report: &RestoreReport, verdict: Option<&Verdict>) -> Result<()> {
+    if !report.errors.is_empty() {
+        return Err(Failure::new(
+            Exit::Failed,
+            "restore-errors",
+            format!("{} of the archive's entries could not be restored; they are listed above", report.errors.len()),
+        ));
+    }
+    match verdict.filter(|v| !v.is_proven()) {
+        None => Ok(()),
+        Some(v) => {
+            let first = v.differences.first().map(|d| format!("{}: {}", d.object, d.why)).unwrap_or_default();
+            Err(Failure::differs(format!(
+                "the restored database differs from the backup in {} places, first {first}\n  hint: do not use it; \
+                 `pgkeep verify` tells whether the archive itself is whole",
+                v.differences.len()
+            )))
+        }
+    }
 }
