@@ -67,6 +67,11 @@ impl Entry {
         self.desc.as_deref().is_some_and(|d| d == desc.as_bytes())
     }
 
+    /// Whether it is named so.
+    pub fn tag_is(&self, tag: &str) -> bool {
+        self.tag.as_deref().is_some_and(|t| t == tag.as_bytes())
+    }
+
     /// The kind and name for people: `TABLE DATA public.accounts`.
     pub fn display(&self) -> impl fmt::Display + '_ {
         Shown(self)

@@ -93,7 +93,8 @@ pub struct RangeReader<S> {
     /// Where `buf` begins in the source.
     base: u64,
     buf: Vec<u8>,
-    /// How much of `buf` was taken.
+    /// How much of `buf` came from the source, and how much of that was taken.
+    filled: usize,
     taken: usize,
     step: usize,
 }
@@ -101,7 +102,7 @@ pub struct RangeReader<S> {
 impl<S: ReadAt> RangeReader<S> {
     /// Starts at `offset`.
     pub fn new(src: S, offset: u64) -> Self {
-        Self { src, base: offset, buf: Vec::new(), taken: 0, step: FIRST_STEP }
+        Self { src, base: offset, buf: Vec::new(), filled: 0, taken: 0, step: FIRST_STEP }
     }
 
     /// Where the next byte comes from.
@@ -112,23 +113,24 @@ impl<S: ReadAt> RangeReader<S> {
     /// Goes on at `offset`, without reading if it stands in the buffer already.
     pub fn seek_to(&mut self, offset: u64) {
         match offset.checked_sub(self.base).and_then(|n| usize::try_from(n).ok()) {
-            Some(n) if n <= self.buf.len() => self.taken = n,
+            Some(n) if n <= self.filled => self.taken = n,
             _ => {
-                self.base = offset;
-                self.buf.clear();
-                self.taken = 0;
+                self.empty_at(offset);
                 self.step = FIRST_STEP;
             }
         }
     }
 
+    fn empty_at(&mut self, offset: u64) {
+        (self.base, self.filled, self.taken) = (offset, 0, 0);
+    }
+
     fn fill(&mut self) -> io::Result<()> {
-        self.base = self.position();
-        self.taken = 0;
-        self.buf.resize(self.step, 0);
-        let n = read_some(&self.src, self.base, &mut self.buf);
-        self.buf.truncate(*n.as_ref().unwrap_or(&0));
-        n?;
+        self.empty_at(self.position());
+        if self.buf.len() < self.step {
+            self.buf = vec![0; self.step];
+        }
+        self.filled = read_some(&self.src, self.base, &mut self.buf[..self.step])?;
         self.step = (self.step * 2).min(LAST_STEP);
         Ok(())
     }
@@ -145,19 +147,17 @@ fn read_some(src: &impl ReadAt, offset: u64, buf: &mut [u8]) -> io::Result<usize
 
 impl<S: ReadAt> Read for RangeReader<S> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        if self.taken == self.buf.len() {
+        if self.taken == self.filled {
             // Large reads go straight to their place.
             if buf.len() >= LAST_STEP {
                 let at = self.position();
                 let n = read_some(&self.src, at, buf)?;
-                self.base = at.saturating_add(n as u64);
-                self.buf.clear();
-                self.taken = 0;
+                self.empty_at(at.saturating_add(n as u64));
                 return Ok(n);
             }
             self.fill()?;
         }
-        let rest = &self.buf[self.taken..];
+        let rest = &self.buf[self.taken..self.filled];
         let n = rest.len().min(buf.len());
         buf[..n].copy_from_slice(&rest[..n]);
         self.taken += n;

@@ -1,17 +1,16 @@
 //! What PostgreSQL calls gzip: a zlib stream (RFC 1950; src/bin/pg_dump/compress_gzip.c, `inflateInit`).
 
-use std::io::{self, Read};
+use std::io::{self, BufRead, BufReader, Read};
 
+use super::fill;
 use flate2::{Compress, CompressError, Decompress, FlushCompress, FlushDecompress, Status};
 
 const INPUT: usize = 64 * 1024;
 
 /// Reads exactly one zlib stream and insists that nothing follows it.
 pub(super) struct Decoder<R> {
-    inner: R,
+    input: BufReader<R>,
     inflate: Decompress,
-    buf: Vec<u8>,
-    taken: usize,
     state: State,
 }
 
@@ -25,28 +24,12 @@ enum State {
 
 impl<R: Read> Decoder<R> {
     pub(super) fn new(inner: R) -> Self {
-        Self { inner, inflate: Decompress::new(true), buf: Vec::new(), taken: 0, state: State::Fresh }
-    }
-
-    /// Says whether there are bytes to work on.
-    fn fill(&mut self) -> io::Result<bool> {
-        if self.taken < self.buf.len() {
-            return Ok(true);
-        }
-        self.buf.resize(INPUT, 0);
-        self.taken = 0;
-        let n = loop {
-            match self.inner.read(&mut self.buf) {
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                other => break other,
-            }
-        };
-        self.buf.truncate(*n.as_ref().unwrap_or(&0));
-        Ok(n? > 0)
+        let input = BufReader::with_capacity(INPUT, inner);
+        Self { input, inflate: Decompress::new(true), state: State::Fresh }
     }
 
     fn at_end(&mut self) -> io::Result<usize> {
-        if self.fill()? {
+        if !fill(&mut self.input)?.is_empty() {
             return Err(invalid("bytes follow the end of the zlib stream"));
         }
         Ok(0)
@@ -62,7 +45,8 @@ impl<R: Read> Read for Decoder<R> {
             if self.state == State::Over {
                 return self.at_end();
             }
-            if !self.fill()? {
+            let input = fill(&mut self.input)?;
+            if input.is_empty() {
                 return match self.state {
                     State::Fresh => Ok(0),
                     _ => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the zlib stream is cut off")),
@@ -72,11 +56,11 @@ impl<R: Read> Read for Decoder<R> {
             let before = (self.inflate.total_in(), self.inflate.total_out());
             let status = self
                 .inflate
-                .decompress(&self.buf[self.taken..], out, FlushDecompress::None)
+                .decompress(input, out, FlushDecompress::None)
                 .map_err(|e| invalid(&format!("the zlib stream is damaged: {e}")))?;
             let consumed = (self.inflate.total_in() - before.0) as usize;
             let produced = (self.inflate.total_out() - before.1) as usize;
-            self.taken += consumed;
+            self.input.consume(consumed);
             if status == Status::StreamEnd {
                 self.state = State::Over;
             } else if consumed == 0 && produced == 0 {
@@ -95,6 +79,7 @@ fn invalid(what: &str) -> io::Error {
 
 /// One deflate state for all streams.
 pub(super) struct Encoder {
+    level: flate2::Compression,
     deflate: Compress,
 }
 
@@ -104,7 +89,7 @@ const OUTPUT: usize = 32 * 1024;
 impl Encoder {
     pub(super) fn new(level: i32) -> Self {
         let level = flate2::Compression::new(level.clamp(0, 9).unsigned_abs());
-        Self { deflate: Compress::new(level, true) }
+        Self { level, deflate: Compress::new(level, true) }
     }
 
     pub(super) fn write(&mut self, input: &[u8], out: &mut Vec<u8>) -> Result<(), CompressError> {
@@ -122,14 +107,14 @@ impl Encoder {
         loop {
             out.reserve(OUTPUT);
             if self.deflate.compress_vec(&[], out, FlushCompress::Finish)? == Status::StreamEnd {
-                break;
+                self.deflate.reset();
+                return Ok(());
             }
         }
-        self.reset();
-        Ok(())
     }
 
+    /// A new state: zlib-rs 0.6 forgets to close an open block of level 1 when it is reset within a stream.
     pub(super) fn reset(&mut self) {
-        self.deflate.reset();
+        self.deflate = Compress::new(self.level, true);
     }
 }

@@ -1,8 +1,9 @@
 //! LZ4 frames (src/bin/pg_dump/compress_lz4.c).
 
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::mem;
 
+use super::fill;
 use lz4_flex::frame::{BlockMode, BlockSize, FrameDecoder, FrameEncoder, FrameInfo};
 
 /// Reads frames on end.
@@ -21,8 +22,8 @@ enum State<R: Read> {
 
 impl<R: Read> Decoder<R> {
     pub(super) fn new(inner: R) -> Self {
-        let inner = Watched { inner, buf: Vec::new(), taken: 0, ended: false };
-        Self { state: State::Between(inner) }
+        let input = BufReader::with_capacity(INPUT, inner);
+        Self { state: State::Between(Watched { input, ended: false }) }
     }
 }
 
@@ -35,7 +36,7 @@ impl<R: Read> Read for Decoder<R> {
             match mem::replace(&mut self.state, State::Over) {
                 State::Over => return Ok(0),
                 State::Between(mut input) => {
-                    if input.fill()? {
+                    if !fill(&mut input.input)?.is_empty() {
                         // A fresh one per frame: its buffers are made for one frame's block size.
                         self.state = State::Inside(Box::new(FrameDecoder::new(input)));
                     }
@@ -60,46 +61,22 @@ impl<R: Read> Read for Decoder<R> {
 
 /// A buffered reader that remembers whether it was asked for bytes after the last.
 struct Watched<R> {
-    inner: R,
-    buf: Vec<u8>,
-    taken: usize,
+    input: BufReader<R>,
     ended: bool,
 }
 
 const INPUT: usize = 64 * 1024;
-
-impl<R: Read> Watched<R> {
-    /// Says whether there are more bytes.
-    fn fill(&mut self) -> io::Result<bool> {
-        if self.taken < self.buf.len() {
-            return Ok(true);
-        }
-        self.buf.resize(INPUT, 0);
-        self.taken = 0;
-        let n = loop {
-            match self.inner.read(&mut self.buf) {
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                other => break other,
-            }
-        };
-        self.buf.truncate(*n.as_ref().unwrap_or(&0));
-        Ok(n? > 0)
-    }
-}
 
 impl<R: Read> Read for Watched<R> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         if out.is_empty() {
             return Ok(0);
         }
-        if !self.fill()? {
-            self.ended = true;
-            return Ok(0);
-        }
-        let rest = &self.buf[self.taken..];
-        let n = rest.len().min(out.len());
-        out[..n].copy_from_slice(&rest[..n]);
-        self.taken += n;
+        let input = fill(&mut self.input)?;
+        self.ended |= input.is_empty();
+        let n = input.len().min(out.len());
+        out[..n].copy_from_slice(&input[..n]);
+        self.input.consume(n);
         Ok(n)
     }
 }

@@ -8,7 +8,7 @@ mod lz4;
 mod none;
 mod zstd;
 
-use std::io::Read;
+use std::io::{self, BufRead, BufReader, Read};
 
 use crate::{Algorithm, ArchiveError, Compression, Result};
 
@@ -102,4 +102,14 @@ impl Compressor {
 
 fn failed<E: ToString>(algorithm: Algorithm) -> impl Fn(E) -> ArchiveError {
     move |e| ArchiveError::Compress { algorithm, reason: e.to_string() }
+}
+
+/// What is in the buffer, read anew if that is nothing; nothing at the end.
+fn fill<R: Read>(input: &mut BufReader<R>) -> io::Result<&[u8]> {
+    while let Err(e) = input.fill_buf() {
+        if e.kind() != io::ErrorKind::Interrupted {
+            return Err(e);
+        }
+    }
+    Ok(input.buffer())
 }

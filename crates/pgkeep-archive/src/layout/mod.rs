@@ -17,8 +17,9 @@
 //! 3. the gates, then one sentinel;
 //! 4. the rest (sequence values, statistics, post-data) as stock has it.
 //!
-//! An entry never stands before what it depends on: where table data depends on other table data (foreign keys, in a
-//! data-only dump), that goes before file order. See [`Piece::after`].
+//! An entry never stands before what it depends on. Tables that the archive does not make (data-only dumps,
+//! configuration tables of extensions) keep stock's order, which satisfies their foreign keys; that goes before file
+//! order. See [`Piece::after`].
 //!
 //! # Gate size
 //! `pg_restore -j` schedules indexes by the data length of what they wait for, and takes the length from the next
@@ -69,9 +70,10 @@ pub struct Piece {
     pub of: usize,
     /// Rows or large objects.
     pub kind: BlockKind,
-    /// Stock data entries whose pieces a serial restore must load first: the tables that foreign keys point to, in
-    /// data-only dumps. Nearly always empty. An archive whose *file* order keeps to it can be restored through a
-    /// pipe; other readers need no such care, as the TOC is ordered by it in any case.
+    /// Stock data entries whose pieces a serial restore must load first, as their order is all that keeps foreign
+    /// keys satisfied: in data-only dumps, and for configuration tables of extensions. Else empty. An archive whose
+    /// *file* order keeps to it can be restored through a pipe; readers that seek need no such care, as the TOC is
+    /// ordered by it in any case.
     pub after: Vec<DumpId>,
 }
 

@@ -57,31 +57,41 @@ impl Layout {
         needed
     }
 
-    /// What an entry waits for: an entry stands for its pieces.
+    /// What must stand before a node. A data entry stands for its pieces.
     fn waits_for(&self, node: Node) -> Vec<Node> {
-        let stock = match node {
-            Node::Stock(i) => i,
-            Node::Piece(p) => self.by_id[&self.pieces[p].entry],
-        };
-        let entry = &self.toc.entries[stock];
-        let mut nodes = Vec::new();
-        if matches!(node, Node::Stock(_)) {
-            nodes.extend(self.pieces_of(entry.id).iter().map(|p| Node::Piece(p.index)));
+        match node {
+            Node::Piece(p) => {
+                let piece = &self.pieces[p];
+                let entry = &self.toc.entries[self.by_id[&piece.entry]];
+                let mut nodes: Vec<Node> =
+                    entry.dependencies.iter().filter_map(|id| self.without_data(*id)).collect();
+                if piece.segment > 0 && !piece.after.is_empty() {
+                    // The first segment waits for all, the others for it: lists stay short.
+                    nodes.push(Node::Piece(p - piece.segment));
+                } else {
+                    nodes.extend(piece.after.iter().flat_map(|id| self.nodes_of(*id)));
+                }
+                nodes
+            }
+            Node::Stock(i) => {
+                let entry = &self.toc.entries[i];
+                let own = self.nodes_of(entry.id);
+                let needs = entry.dependencies.iter();
+                let needs = needs.flat_map(|id| self.without_data(*id).into_iter().chain(self.nodes_of(*id)));
+                own.chain(needs).collect()
+            }
         }
-        for id in &entry.dependencies {
-            nodes.extend(self.nodes_of(*id));
-        }
-        nodes
     }
 
-    fn nodes_of(&self, id: DumpId) -> Vec<Node> {
-        match self.by_id.get(&id) {
-            None => Vec::new(),
-            Some(&i) if self.toc.entries[i].has_data => {
-                self.pieces_of(id).iter().map(|p| Node::Piece(p.index)).collect()
-            }
-            Some(&i) => vec![Node::Stock(i)],
-        }
+    /// The entry, if it has no data.
+    fn without_data(&self, id: DumpId) -> Option<Node> {
+        let &i = self.by_id.get(&id)?;
+        (!self.toc.entries[i].has_data).then_some(Node::Stock(i))
+    }
+
+    /// The pieces of a data entry.
+    fn nodes_of(&self, id: DumpId) -> impl Iterator<Item = Node> + '_ {
+        self.pieces_of(id).iter().map(|p| Node::Piece(p.index))
     }
 }
 

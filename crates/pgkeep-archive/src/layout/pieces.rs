@@ -55,10 +55,14 @@ pub(super) fn pieces(
     let mut pieces = Vec::new();
     let mut first = HashMap::new();
     let is_data = |id: &DumpId| by_id.get(id).and_then(|&i| toc.entries.get(i)).is_some_and(|e| e.has_data);
+    let mut last_into_existing = None;
     for entry in toc.entries.iter().filter(|e| e.has_data) {
         first.insert(entry.id, pieces.len());
         let of = segments.get(&entry.id).copied().unwrap_or(1);
-        let after: Vec<DumpId> = entry.dependencies.iter().copied().filter(is_data).collect();
+        let mut after: Vec<DumpId> = entry.dependencies.iter().copied().filter(is_data).collect();
+        if fills_existing_table(entry, by_id) {
+            after.extend(last_into_existing.replace(entry.id));
+        }
         for segment in 0..of {
             let id = if of > 1 { fresh.segment() } else { entry.id };
             let (index, kind) = (pieces.len(), kind(entry));
@@ -66,6 +70,16 @@ pub(super) fn pieces(
         }
     }
     (pieces, first)
+}
+
+/// Whether the archive loads a table that it does not make, whose constraints may be there already: a data-only
+/// dump, or a configuration table of an extension.
+///
+/// `pg_dump` sorts such entries by foreign keys, but writes no dependency between them into the archive
+/// (`buildArchiveDependencies` leaves entries alone that came with a dependency, as table data does with its table;
+/// src/bin/pg_dump/pg_dump.c). A serial restore relies on the order alone.
+fn fills_existing_table(entry: &Entry, by_id: &HashMap<DumpId, usize>) -> bool {
+    entry.desc_is("TABLE DATA") && !entry.dependencies.first().is_some_and(|table| by_id.contains_key(table))
 }
 
 /// `BLOBS` is the one kind of entry with a block of its own kind (`dumpLOs`, src/bin/pg_dump/pg_dump.c).
