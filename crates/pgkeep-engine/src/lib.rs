@@ -6,6 +6,7 @@ pub mod dump;
 pub mod error;
 pub mod fingerprint;
 pub mod progress;
+pub mod prove;
 pub mod report;
 pub mod restore;
 pub mod schema_source;

@@ -113,8 +113,15 @@ impl<'a> Collector<'a> {
         }
     }
 
-    /// Takes a failure of an entry: keeps it and goes on, or gives it back as the end of the run.
+    /// Takes the failure of what an entry creates: as [`Self::problem`], and remembers that it is not there.
     pub(super) fn failed(&self, entry: &Entry, error: EngineError) -> Result<()> {
+        self.problem(entry, error)?;
+        self.found().failed.push(entry.id);
+        Ok(())
+    }
+
+    /// Takes a failure: keeps it and goes on, or gives it back as the end of the run.
+    pub(super) fn problem(&self, entry: &Entry, error: EngineError) -> Result<()> {
         let error = with_hint(error);
         let fatal = matches!(
             error.kind,
@@ -124,9 +131,7 @@ impl<'a> Collector<'a> {
             return Err(error.during(super::load::during(entry)));
         }
         let problem = RestoreProblem::new(display(entry), error);
-        let mut found = self.found();
-        found.failed.push(entry.id);
-        found.errors.push(problem);
+        self.found().errors.push(problem);
         Ok(())
     }
 }

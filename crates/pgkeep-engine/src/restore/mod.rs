@@ -23,6 +23,7 @@ mod copy_statement;
 mod entry;
 mod hints;
 mod large_objects;
+mod lead;
 mod load;
 mod options;
 mod owner;

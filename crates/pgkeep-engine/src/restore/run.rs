@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use bstr::ByteSlice;
 use pgkeep_archive::{DumpId, Entry};
 
-use super::clean::drops;
 use super::collect::Collector;
-use super::entry::{bytes, desc, is_database, is_wanted, tag};
+use super::entry::{bytes, desc, tag};
+use super::lead::Lead;
 use super::options::RestoreOptions;
 use super::places::{self, Place};
 use super::plan::{Work, plan};
@@ -58,11 +58,11 @@ pub fn restore(
     })
 }
 
-struct Run<'a> {
-    source: &'a RestoreSource<'a>,
-    options: &'a RestoreOptions,
+pub(super) struct Run<'a> {
+    pub(super) source: &'a RestoreSource<'a>,
+    pub(super) options: &'a RestoreOptions,
     progress: &'a Progress,
-    stop: &'a Cancel,
+    pub(super) stop: &'a Cancel,
 }
 
 impl Run<'_> {
@@ -77,7 +77,7 @@ impl Run<'_> {
         for entry in toc.entries.iter().filter(|e| desc(e) == b"WARNING") {
             collector.note(format!("the archive says: {}", bytes(&entry.definition).to_str_lossy().trim()));
         }
-        let mut lead = Lead { run: self, settings: &settings, target: target.clone(), session: None };
+        let mut lead = Lead::new(self, &settings, target);
         lead.session()?;
         if self.options.clean {
             lead.drop_all(&collector)?;
@@ -93,8 +93,7 @@ impl Run<'_> {
         let items = plan.tasks.iter().filter(|t| t.work == Work::Statements).count();
         Progress::add(&self.progress.tables, tables as u64);
         Progress::add(&self.progress.items, items as u64);
-        let Lead { session, target, .. } = lead;
-        let session = session.ok_or_else(EngineError::cancelled)?;
+        let (session, target) = lead.into_session()?;
         let crew = Crew {
             source: self.source,
             options: self.options,
@@ -128,86 +127,6 @@ impl Run<'_> {
                 post_data: loaded.elapsed(),
             },
         })
-    }
-}
-
-/// The one session that there is before the workers: it drops, creates, and moves into a new database.
-struct Lead<'a> {
-    run: &'a Run<'a>,
-    settings: &'a Settings,
-    target: ConnInfo,
-    session: Option<Session>,
-}
-
-impl Lead<'_> {
-    fn session(&mut self) -> Result<&mut Session> {
-        match self.session {
-            Some(ref mut session) => Ok(session),
-            None => {
-                let session = Session::open(&self.target, self.settings, self.run.stop)?;
-                Ok(self.session.insert(session))
-            }
-        }
-    }
-
-    fn drop_all(&mut self, collector: &Collector<'_>) -> Result<()> {
-        let Run { source, options, stop, .. } = *self.run;
-        let entries = &source.toc.entries;
-        for (i, sql) in drops(entries, options) {
-            stop.check()?;
-            let entry = &entries[i];
-            let session = self.session()?;
-            let dropped = session.select_schema(entry).and_then(|()| session.client.execute(sql));
-            match dropped {
-                // Its properties cannot be changed back if it is not there.
-                Err(e)
-                    if options.if_exists && is_database(entry) && e.sqlstate.as_deref() == Some("3D000") => {}
-                Err(e) => {
-                    let e = if options.if_exists || e.hint.is_some() {
-                        e
-                    } else {
-                        e.hint("--if-exists passes over what is not there")
-                    };
-                    collector.failed(entry, e.during("dropping it"))?;
-                }
-                Ok(()) => {}
-            }
-        }
-        // What was selected may be gone now.
-        self.session()?.forget();
-        Ok(())
-    }
-
-    fn create(&mut self, first: &[usize], collector: &Collector<'_>) -> Result<()> {
-        let Run { source, options, stop, .. } = *self.run;
-        for &i in first {
-            let entry = &source.toc.entries[i];
-            if !is_wanted(entry, options) {
-                continue;
-            }
-            stop.check()?;
-            let session = self.session()?;
-            match execute(session, entry, None, options) {
-                Ok(()) => collector.done(),
-                Err(e) if tolerated(entry, &e) => {
-                    collector.note(format!("{}: {}", super::load::during(entry), e.why))
-                }
-                // Without its database there is nowhere to go on.
-                Err(e) if is_database(entry) => {
-                    return Err(super::hints::with_hint(e).during(super::load::during(entry)));
-                }
-                Err(e) => collector.failed(entry, e)?,
-            }
-            if is_database(entry) {
-                let name = tag(entry).to_str().map_err(|_| {
-                    EngineError::new(ErrorKind::Archive, super::load::during(entry), "its name is not UTF-8")
-                })?;
-                self.session = None;
-                self.target = self.target.with_database(name);
-            }
-        }
-        // With nothing to create, too, the workers need it.
-        self.session().map(|_| ())
     }
 }
 

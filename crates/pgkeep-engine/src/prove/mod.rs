@@ -1,0 +1,12 @@
+//! Proving a restore: every row, sequence and large object is read again from the restored database and compared
+//! with what was dumped, by fingerprint.
+
+mod catalog;
+mod large_objects;
+mod pieces;
+mod run;
+mod sequences;
+mod verdict;
+
+pub use run::prove;
+pub use verdict::{Difference, Value, Verdict};
