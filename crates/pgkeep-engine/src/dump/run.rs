@@ -69,7 +69,7 @@ pub fn dump(
     let capacity = options.piece_memory * 2;
     // The workers' own flag: one failure stops them all.
     let stop = cancel.child();
-    let output = Output::begin(target, work.layout, expected, capacity, stop.clone())?;
+    let output = Output::begin(target, work.layout, archive_size(expected, compression), capacity, stop.clone())?;
     let shared = Shared {
         info: info.clone(),
         encoding: encoding.clone(),
@@ -357,6 +357,16 @@ fn read_deferred(
 fn default_compression(server_major: u32) -> Compression {
     let algorithm = if server_major >= 16 { Algorithm::Zstd } else { Algorithm::Gzip };
     Compression { algorithm, level: None }
+}
+
+/// A guess at the archive's size that is rarely exceeded and never by half: a store plans for twice of it, and what it
+/// plans costs memory. Compressed text is hardly ever larger than the table on disk (bytea in hex compresses to its
+/// half at least); plain text can be three times as large.
+fn archive_size(table_bytes: u64, compression: Compression) -> u64 {
+    match compression.algorithm {
+        Algorithm::None => table_bytes / 2 * 3,
+        _ => table_bytes / 20 * 11,
+    }
 }
 
 fn no_such(id: DumpId) -> EngineError {
