@@ -121,14 +121,15 @@ impl ConnInfo {
         let mut take = |key: &str, var: &str| keys.remove(key).or_else(|| env(var)).filter(|v| !v.is_empty());
         let host = take("hostaddr", "PGHOSTADDR");
         let named = take("host", "PGHOST");
-        let host = named.or(host).unwrap_or_else(|| "localhost".into());
-        if host.contains(',') {
-            return Err(bad("several hosts in one connection string").hint("name one host"));
-        }
+        let named = named.or(host);
         let port = match take("port", "PGPORT") {
             None => 5432,
             Some(p) => p.parse().map_err(|_| bad(format!("port \"{p}\" is not a number below 65536")))?,
         };
+        let host = named.unwrap_or_else(|| default_host(port));
+        if host.contains(',') {
+            return Err(bad("several hosts in one connection string").hint("name one host"));
+        }
         let user = take("user", "PGUSER")
             .or_else(|| env("USER"))
             .ok_or_else(|| bad("no user name").hint("write it in the URL: postgres://user@host/database"))?;
@@ -213,6 +214,16 @@ impl fmt::Debug for ConnInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ConnInfo({self})")
     }
+}
+
+/// As libpq: the Unix socket where there is one, in the directory of Debian's packages or of the source's default;
+/// else the loopback.
+fn default_host(port: u16) -> String {
+    ["/var/run/postgresql", "/tmp"]
+        .into_iter()
+        .find(|dir| std::path::Path::new(&format!("{dir}/.s.PGSQL.{port}")).exists())
+        .unwrap_or("localhost")
+        .into()
 }
 
 fn bad(why: impl Into<String>) -> EngineError {
