@@ -1,4 +1,5 @@
 //! What stock pg_dump writes, we read, and write again to the byte.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod support;
 

@@ -2,6 +2,7 @@
 //!
 //! `PGKEEP_TEST_PG_RESTORE` names the program, else the one in `PATH` is used. Archives that its version cannot read
 //! are left out.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod support;
 
