@@ -65,11 +65,16 @@ impl Client {
     }
 
     fn connect_once(info: &ConnInfo, cancel: &Cancel) -> Result<Client> {
+        let began = Instant::now();
         let mut wire = Wire::new(Stream::open(info)?, cancel.clone());
-        auth::log_in(&mut wire, info).map_err(|e| match e.kind {
-            ErrorKind::ConnectionLost => EngineError { kind: ErrorKind::Connect, ..e.during(format!("connecting to {info}")) },
+        wire.set_patience(Some((began, info.connect_timeout)));
+        let refused = |e: EngineError| match e.kind {
+            ErrorKind::ConnectionLost | ErrorKind::Connect if e.sqlstate.is_none() => {
+                EngineError { kind: ErrorKind::Connect, ..e.during(format!("connecting to {info}")) }
+            }
             _ => e,
-        })?;
+        };
+        auth::log_in(&mut wire, info).map_err(refused)?;
         let mut client = Client {
             wire,
             body: Vec::new(),
@@ -80,8 +85,11 @@ impl Client {
             in_copy: false,
         };
         loop {
-            match client.wire.message(&mut client.body)? {
-                b'Z' => return Ok(client),
+            match client.wire.message(&mut client.body).map_err(refused)? {
+                b'Z' => {
+                    client.wire.set_patience(None);
+                    return Ok(client);
+                }
                 b'K' => {
                     if let Some((pid, secret)) = client.body.split_first_chunk::<4>() {
                         client.pid = i32::from_be_bytes(*pid);

@@ -11,7 +11,7 @@ use super::info::{ConnInfo, SslMode};
 use super::tls;
 use crate::error::{EngineError, ErrorKind, Result};
 
-/// How often a blocked read wakes to look at the cancel flag.
+/// How often a blocked read or write wakes to look at the cancel flag.
 const POLL: Duration = Duration::from_millis(500);
 
 /// `SSLRequest` of the protocol: length 8, code 80877103.
@@ -33,6 +33,7 @@ impl Stream {
                     .hint("is the server running, and does it use this socket directory?")
             })?;
             s.set_read_timeout(Some(POLL)).map_err(|e| unreachable(info, &e))?;
+            s.set_write_timeout(Some(POLL)).map_err(|e| unreachable(info, &e))?;
             return Ok(Stream::Unix(s));
         }
         if info.sslmode == SslMode::Disable || info.sslmode == SslMode::Allow {
@@ -48,6 +49,9 @@ impl Stream {
                 let mut tls = StreamOwned::new(session, s);
                 while tls.conn.is_handshaking() {
                     tls.conn.complete_io(&mut tls.sock).map_err(|e| {
+                        if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) {
+                            return unreachable(info, &e);
+                        }
                         let why = EngineError::new(
                             ErrorKind::Connect,
                             format!("TLS with {}:{}", info.host, info.port),
@@ -113,6 +117,7 @@ fn tcp(info: &ConnInfo) -> Result<TcpStream> {
 fn tune(s: &TcpStream) -> io::Result<()> {
     s.set_nodelay(true)?;
     s.set_read_timeout(Some(POLL))?;
+    s.set_write_timeout(Some(POLL))?;
     let keepalive = socket2::TcpKeepalive::new()
         .with_time(Duration::from_secs(60))
         .with_interval(Duration::from_secs(15))

@@ -1,6 +1,7 @@
 //! Framing of the frontend/backend protocol: a byte of type, four bytes of length, a body.
 
 use std::io::{self, Read, Write};
+use std::time::{Duration, Instant};
 
 use super::stream::Stream;
 use crate::cancel::Cancel;
@@ -18,11 +19,28 @@ pub(super) struct Wire {
     start: usize,
     end: usize,
     cancel: Cancel,
+    /// Until logged in: when to give up, and how long that wait was.
+    patience: Option<(Instant, Duration)>,
 }
 
 impl Wire {
     pub(super) fn new(stream: Stream, cancel: Cancel) -> Wire {
-        Wire { stream, buf: vec![0; RECV].into_boxed_slice(), start: 0, end: 0, cancel }
+        Wire { stream, buf: vec![0; RECV].into_boxed_slice(), start: 0, end: 0, cancel, patience: None }
+    }
+
+    /// Gives up when the server is silent at `began` + `time`; `None` waits for ever, as statements may take hours.
+    pub(super) fn set_patience(&mut self, patience: Option<(Instant, Duration)>) {
+        self.patience = patience.map(|(began, time)| (began + time, time));
+    }
+
+    fn still_wanted(&self) -> Result<()> {
+        self.cancel.check()?;
+        match self.patience {
+            Some((until, time)) if Instant::now() >= until => {
+                Err(EngineError::new(ErrorKind::Connect, "", format!("no answer within {} s", time.as_secs())))
+            }
+            _ => Ok(()),
+        }
     }
 
     pub(super) fn send(&mut self, bytes: &[u8]) -> Result<()> {
@@ -31,11 +49,18 @@ impl Wire {
             match self.stream.write(rest) {
                 Ok(0) => return Err(lost("the server closed the connection")),
                 Ok(n) => rest = &rest[n..],
-                Err(e) if again(&e) => self.cancel.check()?,
+                Err(e) if again(&e) => self.still_wanted()?,
                 Err(e) => return Err(lost(e.to_string())),
             }
         }
-        self.stream.flush().map_err(|e| lost(e.to_string()))
+        // TLS keeps what the socket would not take.
+        loop {
+            match self.stream.flush() {
+                Ok(()) => return Ok(()),
+                Err(e) if again(&e) => self.still_wanted()?,
+                Err(e) => return Err(lost(e.to_string())),
+            }
+        }
     }
 
     /// Reads more into the buffer; the bytes from `start` on are kept and moved to the front.
@@ -52,7 +77,7 @@ impl Wire {
                     self.end += n;
                     return Ok(());
                 }
-                Err(e) if again(&e) => self.cancel.check()?,
+                Err(e) if again(&e) => self.still_wanted()?,
                 Err(e) => return Err(lost(e.to_string())),
             }
         }
