@@ -25,13 +25,13 @@ impl PgRestore<'_> {
 
     /// Restores from the file into a database; any error fails.
     #[track_caller]
-    pub fn into(&self, target: &Database, args: &[&str]) {
+    pub fn restore(&self, target: &Database, args: &[&str]) {
         succeed(self.command(args).arg("-d").arg(target.url()).arg(self.archive));
     }
 
     /// Restores from a pipe, which cannot be read at random, into a database.
     #[track_caller]
-    pub fn from_pipe_into(&self, target: &Database, args: &[&str]) {
+    pub fn from_pipe(&self, target: &Database, args: &[&str]) {
         let mut cat = Command::new("cat").arg(self.archive).stdout(Stdio::piped()).spawn().unwrap();
         let pipe = cat.stdout.take().unwrap();
         succeed(self.command(args).arg("-d").arg(target.url()).stdin(pipe));
@@ -40,7 +40,7 @@ impl PgRestore<'_> {
 
     /// Writes a script and lets psql run it.
     #[track_caller]
-    pub fn script_into(&self, target: &Database, args: &[&str]) {
+    pub fn script(&self, target: &Database, args: &[&str]) {
         let script = succeed(self.command(args).args(["-f", "-"]).arg(self.archive));
         // psql must understand `\restrict`, and not be older than the script.
         let mut psql = target.server().bin("psql");
@@ -61,7 +61,7 @@ impl PgRestore<'_> {
 
     /// Restores by a list in which the lines of table data stand the other way round, or in another odd order.
     #[track_caller]
-    pub fn by_shuffled_list_into(&self, target: &Database, args: &[&str]) {
+    pub fn by_shuffled_list(&self, target: &Database, args: &[&str]) {
         let mut lines = self.list();
         let data: Vec<usize> =
             lines.iter().enumerate().filter(|(_, l)| l.contains(" TABLE DATA ")).map(|(i, _)| i).collect();
@@ -76,7 +76,7 @@ impl PgRestore<'_> {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         writeln!(file, "{}", lines.join("\n")).unwrap();
         let list = file.path().to_str().unwrap().to_owned();
-        self.into(target, &[args, &["-L", &list]].concat());
+        self.restore(target, &[args, &["-L", &list]].concat());
     }
 }
 
