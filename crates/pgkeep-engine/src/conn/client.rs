@@ -104,7 +104,10 @@ impl Client {
                 }
                 b'E' => {
                     let e = EngineError::from(ServerError::parse(&client.body));
-                    let kind = if e.kind == ErrorKind::Server { ErrorKind::Connect } else { e.kind };
+                    let kind = match e.kind {
+                        ErrorKind::Server | ErrorKind::ConnectionLost => ErrorKind::Connect,
+                        kind => kind,
+                    };
                     return Err(EngineError { kind, ..e }.during(format!("connecting to {info}")));
                 }
                 _ => {}
@@ -159,7 +162,7 @@ impl Client {
                     }
                 }
                 b'E' => {
-                    first_error.get_or_insert(EngineError::from(ServerError::parse(&self.body)));
+                    first_error.get_or_insert(reported(&self.body)?);
                 }
                 b'Z' => return first_error.map_or(Ok(()), Err),
                 b'G' => {
@@ -196,7 +199,7 @@ impl Client {
         loop {
             match self.wire.copy_data(&mut self.body, &mut sink)? {
                 b'E' => {
-                    error.get_or_insert(EngineError::from(ServerError::parse(&self.body)));
+                    error.get_or_insert(reported(&self.body)?);
                 }
                 b'Z' => {
                     self.in_copy = false;
@@ -218,7 +221,7 @@ impl Client {
             match self.wire.message(&mut self.body)? {
                 b'G' => return Ok(CopyIn { client: self, out: Vec::with_capacity(COPY_IN_BUFFER + 5), done: false }),
                 b'E' => {
-                    error.get_or_insert(EngineError::from(ServerError::parse(&self.body)));
+                    error.get_or_insert(reported(&self.body)?);
                 }
                 b'Z' => return Err(error.unwrap_or_else(|| protocol("the statement is no COPY FROM STDIN"))),
                 _ => {}
@@ -243,7 +246,8 @@ impl Client {
         out.extend_from_slice(&(sql.len() as u32 + 5).to_be_bytes());
         out.extend_from_slice(sql);
         out.push(0);
-        self.wire.send(&out)
+        // A server that ended the session while it was idle has said why.
+        self.wire.send(&out).map_err(|e| self.pending_error().unwrap_or(e))
     }
 
     fn send_message(&mut self, kind: u8, body: &[u8]) -> Result<()> {
@@ -338,7 +342,7 @@ impl Client {
         loop {
             match self.wire.message(&mut self.body)? {
                 b'E' => {
-                    error.get_or_insert(EngineError::from(ServerError::parse(&self.body)));
+                    error.get_or_insert(reported(&self.body)?);
                 }
                 b'Z' => return error.map_or(Ok(()), Err),
                 _ => {}
@@ -378,6 +382,12 @@ impl Canceller {
         out.extend_from_slice(&self.secret);
         wire.send(&out)
     }
+}
+
+/// The server's error. One that ends the session is returned as `Err`: nothing comes after it.
+fn reported(body: &[u8]) -> Result<EngineError> {
+    let error = ServerError::parse(body);
+    if error.ends_session() { Err(error.into()) } else { Ok(error.into()) }
 }
 
 fn protocol(why: &str) -> EngineError {

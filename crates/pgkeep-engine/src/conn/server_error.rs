@@ -43,14 +43,17 @@ impl ServerError {
         e
     }
 
+    /// Whether the server closes the connection after it.
+    pub(crate) fn ends_session(&self) -> bool {
+        matches!(self.severity.as_str(), "FATAL" | "PANIC")
+    }
+
     fn kind(&self) -> ErrorKind {
         match self.code.as_str() {
             "28000" | "28P01" => ErrorKind::Authentication,
             "42501" => ErrorKind::Permission,
             "55P03" => ErrorKind::LockTimeout,
-            // admin_shutdown, crash_shutdown, idle_session_timeout and class 08: the connection is gone or going.
-            "57P01" | "57P02" | "57P05" => ErrorKind::ConnectionLost,
-            c if c.starts_with("08") => ErrorKind::ConnectionLost,
+            c if c.starts_with("08") || self.ends_session() => ErrorKind::ConnectionLost,
             _ => ErrorKind::Server,
         }
     }
@@ -88,6 +91,14 @@ impl From<ServerError> for EngineError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_ends_the_session_is_a_lost_connection_but_for_a_refused_log_in() {
+        let kind = |body: &[u8]| EngineError::from(ServerError::parse(body)).kind;
+        assert_eq!(kind(b"VFATAL\0C57P01\0Mterminating connection due to administrator command\0"), ErrorKind::ConnectionLost);
+        assert_eq!(kind(b"VFATAL\0C28P01\0Mpassword authentication failed\0"), ErrorKind::Authentication);
+        assert_eq!(kind(b"VERROR\0C57014\0Mcanceling statement due to user request\0"), ErrorKind::Server);
+    }
 
     #[test]
     fn fields_are_read_and_unknown_ones_skipped() {

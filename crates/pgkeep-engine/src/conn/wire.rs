@@ -78,6 +78,10 @@ impl Wire {
                     return Ok(());
                 }
                 Err(e) if again(&e) => self.still_wanted()?,
+                // TLS's word for a peer that did not say goodbye.
+                Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => {
+                    return Err(lost("the server closed the connection"));
+                }
                 Err(e) => return Err(lost(e.to_string())),
             }
         }

@@ -83,7 +83,7 @@ pub fn dump(
         cancel: stop,
     };
     let mut tables = work.tables;
-    let blobs = read_all(&shared, jobs, &mut coordinator, &mut tables)?;
+    let blobs = read_all(&shared, jobs, &mut coordinator, &mut tables).map_err(|e| cause(e, &mut coordinator))?;
     drop(shared);
 
     // The snapshot was whole to the last row only if its owner lived as long.
@@ -108,6 +108,20 @@ pub fn dump(
         jobs,
         notes: progress.notes_from(0),
     })
+}
+
+/// A worker that finds no snapshot to import has seen only the effect of the coordinator's loss.
+fn cause(e: EngineError, coordinator: &mut Coordinator) -> EngineError {
+    // undefined_object; invalid_parameter_value before 18 (ImportSnapshot, src/backend/utils/time/snapmgr.c).
+    if e.kind != ErrorKind::Server || !matches!(e.sqlstate.as_deref(), Some("42704" | "22023")) {
+        return e;
+    }
+    match coordinator.client.execute("SELECT 1") {
+        Err(lost) if lost.is_connection_lost() => lost
+            .during("the connection that holds the snapshot")
+            .hint("rows can be read under one snapshot only while its connection lives: run the backup again"),
+        _ => e,
+    }
 }
 
 /// Reads the TOC and takes our locks while its source still holds its own; starts again with a fresh snapshot

@@ -140,9 +140,7 @@ fn connect(shared: &Shared<'_, '_>) -> Result<Client> {
                     "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET TRANSACTION SNAPSHOT '{}'",
                     shared.snapshot
                 ))
-                .map_err(|e| {
-                    e.during("importing the snapshot").hint("the coordinating connection may have been lost")
-                })?;
+                .map_err(|e| e.during("importing the snapshot"))?;
             Ok(client)
         });
         match opened {

@@ -139,18 +139,38 @@ fn tool_error(why: &str) -> EngineError {
     EngineError::new(ErrorKind::ClientTool, "reading the schema with pg_dump", why)
 }
 
+/// libpq's words for a connection that is not to be had or is gone (fe-connect.c, fe-misc.c, fe-secure-openssl.c).
+const LOST: [&str; 8] = [
+    "connection to server",
+    "terminating connection",
+    "server closed the connection",
+    "could not receive data from server",
+    "could not send data to server",
+    "no connection to the server",
+    "ssl connection has been closed",
+    "ssl error",
+];
+
 /// Turns pg_dump's words into an error of a class.
 fn explain(stderr: &str, parse: &str) -> EngineError {
     if stderr.is_empty() {
         return tool_error(&format!("it ended without a word, and what it wrote is no archive: {parse}"));
     }
     let lower = stderr.to_lowercase();
-    let message = stderr
-        .lines()
-        .map(|l| l.trim_start_matches("pg_dump: ").trim_start_matches("error: "))
-        .filter(|l| !l.starts_with("detail: Query was") && !l.starts_with("hint:"))
-        .collect::<Vec<_>>()
-        .join("; ");
+    // A query is quoted over many lines; only the next word of pg_dump itself ends it.
+    let mut quoting = false;
+    let mut said = Vec::new();
+    for line in stderr.lines() {
+        if let Some(line) = line.strip_prefix("pg_dump: ") {
+            quoting = line.starts_with("detail: Query was") || line.starts_with("hint:");
+            if !quoting {
+                said.push(line.trim_start_matches("error: "));
+            }
+        } else if !quoting && !line.trim().is_empty() {
+            said.push(line.trim());
+        }
+    }
+    let message = said.join("; ");
     let mut e = tool_error(&message);
     if lower.contains("permission denied for") {
         e.kind = ErrorKind::Permission;
@@ -161,8 +181,9 @@ fn explain(stderr: &str, parse: &str) -> EngineError {
         e = e.hint("install a pg_dump that is not older than the server, or name its folder in PGKEEP_PG_BIN");
     } else if lower.contains("out of shared memory") {
         e = e.hint("raise max_locks_per_transaction on the server: a backup locks every table once");
-    } else if lower.contains("connection to server") || lower.contains("terminating connection") {
+    } else if LOST.iter().any(|words| lower.contains(words)) {
         e.kind = ErrorKind::ConnectionLost;
+        e = e.hint("pg_dump's connection was refused or lost: the server's log tells whether it was the server's doing");
     }
     e
 }
@@ -180,5 +201,16 @@ mod tests {
         );
         assert_eq!(e.kind, ErrorKind::Permission);
         assert!(e.to_string().contains("permission denied for table secret"), "{e}");
+    }
+
+    #[test]
+    fn a_quoted_query_is_left_out_however_long() {
+        let e = explain(
+            "pg_dump: error: query failed: SSL error: unexpected eof while reading\n\
+             pg_dump: detail: Query was: SELECT c.oid\nFROM pg_class c\nORDER BY c.oid\n",
+            "",
+        );
+        assert_eq!(e.kind, ErrorKind::ConnectionLost);
+        assert!(e.why.ends_with("unexpected eof while reading"), "{e}");
     }
 }
