@@ -44,6 +44,16 @@ pub fn sessions(database: &Database) -> String {
     )
 }
 
+/// Waits until a worker reads rows or large objects: its connection is then the last of the backup's.
+pub fn wait_for_reading(database: &Database) {
+    let sql = format!(
+        "select count(*) from pg_stat_activity where datname = '{}' and application_name = 'pgkeep'
+         and (query like 'LOCK TABLE ONLY % NOWAIT; COPY%' or query like 'SELECT %lo_get(%')",
+        database.name()
+    );
+    super::wait_until("a worker reads", || database.server().psql("postgres", &sql) != "0");
+}
+
 /// No session of pgkeep lives on in this database (a moment is given to the server to see its client gone).
 #[track_caller]
 pub fn no_sessions(database: &Database) {
