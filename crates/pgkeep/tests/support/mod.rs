@@ -2,6 +2,8 @@
 #![allow(dead_code, unreachable_pub, missing_docs)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+pub mod digest;
+pub mod memory;
 pub mod stock;
 
 use std::ffi::OsStr;
@@ -44,7 +46,14 @@ pub fn succeed(command: &mut Command) -> Vec<u8> {
 /// `pgkeep backup --json` into a store; gives what it printed.
 #[track_caller]
 pub fn backup(database: &Database, store: &str, extra: &[&str]) -> Value {
+    backup_with(database, store, extra, &[])
+}
+
+/// The same with further environment: the keys of a bucket.
+#[track_caller]
+pub fn backup_with(database: &Database, store: &str, extra: &[&str], env: &[(&str, String)]) -> Value {
     let mut command = program();
+    command.envs(env.iter().map(|(name, value)| (name, value)));
     command.args(["backup", &database.url(), "--to", store, "--json"]).args(extra);
     serde_json::from_slice(&succeed(&mut command)).unwrap()
 }
