@@ -157,17 +157,26 @@ fn explain(stderr: &str, parse: &str) -> EngineError {
         return tool_error(&format!("it ended without a word, and what it wrote is no archive: {parse}"));
     }
     let lower = stderr.to_lowercase();
-    // A query is quoted over many lines; only the next word of pg_dump itself ends it.
+    // A query is quoted over many lines; only the next word of pg_dump itself ends it. Before 15 it is no detail.
     let mut quoting = false;
     let mut said = Vec::new();
+    let mut query = String::new();
     for line in stderr.lines() {
-        if let Some(line) = line.strip_prefix("pg_dump: ") {
-            quoting = line.starts_with("detail: Query was") || line.starts_with("hint:");
-            if !quoting {
-                said.push(line.trim_start_matches("error: "));
+        let own = line.strip_prefix("pg_dump: ").map(|l| l.trim_start_matches("error: "));
+        let quote = own.and_then(|l| l.trim_start_matches("detail: ").split_once("uery was: "));
+        match (own, quote) {
+            (_, Some((_, start))) => {
+                quoting = true;
+                query = start.to_owned();
             }
-        } else if !quoting && !line.trim().is_empty() {
-            said.push(line.trim());
+            (Some(line), None) => {
+                quoting = line.starts_with("hint:");
+                if !quoting {
+                    said.push(line);
+                }
+            }
+            (None, None) if quoting || line.trim().is_empty() => {}
+            (None, None) => said.push(line.trim()),
         }
     }
     let message = said.join("; ");
@@ -175,8 +184,12 @@ fn explain(stderr: &str, parse: &str) -> EngineError {
     if lower.contains("permission denied for") {
         e.kind = ErrorKind::Permission;
         e = e.hint("grant SELECT on it to the backup role (from 14 on: GRANT pg_read_all_data TO role)");
-    } else if lower.contains("lock timeout") || lower.contains("could not obtain lock") {
+    } else if query.starts_with("LOCK TABLE") && lower.contains("timeout") {
+        // --lock-wait-timeout is a statement timeout (getTables, src/bin/pg_dump/pg_dump.c).
         e.kind = ErrorKind::LockTimeout;
+        let mut tables: String = query.trim_end_matches(';').chars().skip("LOCK TABLE ".len()).take(200).collect();
+        tables.truncate(tables.find(" IN ACCESS SHARE MODE").unwrap_or(tables.len()));
+        e.why = format!("lock timeout: waited in vain to read {tables}");
     } else if lower.contains("server version mismatch") {
         e = e.hint("install a pg_dump that is not older than the server, or name its folder in PGKEEP_PG_BIN");
     } else if lower.contains("out of shared memory") {
@@ -201,6 +214,21 @@ mod tests {
         );
         assert_eq!(e.kind, ErrorKind::Permission);
         assert!(e.to_string().contains("permission denied for table secret"), "{e}");
+    }
+
+    #[test]
+    fn a_lock_that_was_not_to_be_had_names_its_table_in_the_words_of_every_version() {
+        for (error, query) in [("error: ", "error: query was: "), ("error: ", "detail: Query was: ")] {
+            let e = explain(
+                &format!(
+                    "pg_dump: {error}query failed: ERROR:  canceling statement due to statement timeout\n\
+                     pg_dump: {query}LOCK TABLE public.\"Odd Table\" IN ACCESS SHARE MODE\n"
+                ),
+                "",
+            );
+            assert_eq!(e.kind, ErrorKind::LockTimeout);
+            assert_eq!(e.why, "lock timeout: waited in vain to read public.\"Odd Table\"");
+        }
     }
 
     #[test]
