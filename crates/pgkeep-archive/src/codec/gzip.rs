@@ -78,43 +78,53 @@ fn invalid(what: &str) -> io::Error {
 }
 
 /// One deflate state for all streams.
+///
+/// Output goes through a buffer of its own: `compress_vec` over zlib-rs clears all spare room of the caller's `Vec`
+/// at every call, which costs far more than this copy.
 pub(super) struct Encoder {
     level: flate2::Compression,
     deflate: Compress,
+    buf: Box<[u8]>,
 }
 
-/// Room that is made in the output before each step.
 const OUTPUT: usize = 32 * 1024;
 
 impl Encoder {
     pub(super) fn new(level: i32) -> Self {
         let level = flate2::Compression::new(level.clamp(0, 9).unsigned_abs());
-        Self { level, deflate: Compress::new(level, true) }
+        Self { level, deflate: Compress::new(level, true), buf: vec![0; OUTPUT].into() }
     }
 
-    pub(super) fn write(&mut self, input: &[u8], out: &mut Vec<u8>) -> Result<(), CompressError> {
-        let mut taken = 0;
-        while taken < input.len() {
-            out.reserve(OUTPUT);
-            let before = self.deflate.total_in();
-            self.deflate.compress_vec(&input[taken..], out, FlushCompress::None)?;
-            taken += (self.deflate.total_in() - before) as usize;
+    pub(super) fn write(&mut self, mut input: &[u8], out: &mut Vec<u8>) -> Result<(), CompressError> {
+        while !input.is_empty() {
+            let (taken, _) = self.step(input, out, FlushCompress::None)?;
+            input = input.get(taken..).unwrap_or_default();
         }
         Ok(())
     }
 
     pub(super) fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), CompressError> {
-        loop {
-            out.reserve(OUTPUT);
-            if self.deflate.compress_vec(&[], out, FlushCompress::Finish)? == Status::StreamEnd {
-                self.deflate.reset();
-                return Ok(());
-            }
-        }
+        while self.step(&[], out, FlushCompress::Finish)?.1 != Status::StreamEnd {}
+        self.deflate.reset();
+        Ok(())
     }
 
     /// A new state: zlib-rs 0.6 forgets to close an open block of level 1 when it is reset within a stream.
     pub(super) fn reset(&mut self) {
         self.deflate = Compress::new(self.level, true);
+    }
+
+    /// Says how much input was taken.
+    fn step(
+        &mut self,
+        input: &[u8],
+        out: &mut Vec<u8>,
+        flush: FlushCompress,
+    ) -> Result<(usize, Status), CompressError> {
+        let before = (self.deflate.total_in(), self.deflate.total_out());
+        let status = self.deflate.compress(input, &mut self.buf, flush)?;
+        let produced = (self.deflate.total_out() - before.1) as usize;
+        out.extend_from_slice(self.buf.get(..produced).unwrap_or_default());
+        Ok(((self.deflate.total_in() - before.0) as usize, status))
     }
 }
