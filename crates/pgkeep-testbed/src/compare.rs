@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::process::Command;
 
-use crate::{Database, Server};
 use crate::run::run;
+use crate::{Database, Server};
 
 /// Compares two databases: the schema as stock `pg_dump --schema-only` writes it, and of every table,
 /// materialised view, sequence and large object what is in it.
@@ -25,7 +25,8 @@ pub fn compare_databases(a: &Database, b: &Database) -> Result<(), String> {
 /// The schema's text, made comparable with the other's.
 ///
 /// A newer server words views, constraints and rights otherwise. The older side's schema is therefore first
-/// carried over to an empty database on the newer server, by stock tools.
+/// carried over to an empty database on the newer server, by the older server's own pg_dump: a newer one would carry
+/// over the defaults of the old version, too, such as everybody's rights on the schema public.
 fn schema(of: &Database, other: &Database) -> String {
     if of.server().version() >= other.server().version() {
         return without_noise(&dump_schema(of, of.server()));
@@ -34,7 +35,7 @@ fn schema(of: &Database, other: &Database) -> String {
     let options = format!("TEMPLATE template0 ENCODING '{}' LC_COLLATE 'C' LC_CTYPE 'C'", encoding(other));
     let carried = Database::create_with(newer, "carried_over", &options);
     let script = tempfile::NamedTempFile::new().expect("a temporary file");
-    std::fs::write(script.path(), dump_schema(of, newer)).expect("a temporary file");
+    std::fs::write(script.path(), dump_schema(of, of.server())).expect("a temporary file");
     newer.psql_file(carried.name(), script.path());
     without_noise(&dump_schema(&carried, newer))
 }
@@ -51,7 +52,10 @@ fn without_noise(text: &[u8]) -> String {
     // The first two hold a random word since the releases of August 2025; the others name the server.
     let noise = ["\\restrict ", "\\unrestrict ", "-- Dumped from", "-- Dumped by"];
     let text = String::from_utf8_lossy(text);
-    text.lines().filter(|line| !noise.iter().any(|start| line.starts_with(start))).map(|line| format!("{line}\n")).collect()
+    text.lines()
+        .filter(|line| !noise.iter().any(|start| line.starts_with(start)))
+        .map(|line| format!("{line}\n"))
+        .collect()
 }
 
 fn encoding(database: &Database) -> String {
@@ -78,11 +82,15 @@ fn differing_content(a: &Database, b: &Database) -> Vec<String> {
     for (name, in_a) in &a {
         match b.get(name) {
             None => out.push(format!("{name}: only in the first")),
-            Some(in_b) if in_a != in_b => out.push(format!("{name}: {in_a} in the first, {in_b} in the second")),
+            Some(in_b) if in_a != in_b => {
+                out.push(format!("{name}: {in_a} in the first, {in_b} in the second"))
+            }
             Some(_) => {}
         }
     }
-    out.extend(b.keys().filter(|name| !a.contains_key(*name)).map(|name| format!("{name}: only in the second")));
+    out.extend(
+        b.keys().filter(|name| !a.contains_key(*name)).map(|name| format!("{name}: only in the second")),
+    );
     out
 }
 

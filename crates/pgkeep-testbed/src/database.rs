@@ -1,5 +1,8 @@
 //! A database of a test's own.
 
+use std::fs::File;
+use std::path::PathBuf;
+
 use crate::Server;
 use crate::run::unique;
 
@@ -42,6 +45,30 @@ impl Database {
     pub fn load_fixture(&self, name: &str) {
         let file = crate::testbed_file(&format!("fixtures/{name}.sql"));
         self.server.psql_file(&self.name, &file);
+    }
+
+    /// A new UTF-8 database with a fixture in it: much faster than [`Database::load_fixture`], as the fixture is
+    /// loaded once for each server and then copied. Subscriptions are not copied.
+    #[must_use]
+    pub fn with_fixture(server: &Server, fixture: &str) -> Self {
+        let file = crate::testbed_file(&format!("fixtures/{fixture}.sql"));
+        let changed = std::fs::metadata(&file).and_then(|file| file.modified()).expect("the fixture's file");
+        let changed = changed.duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_millis();
+        let template = format!("fixture_{fixture}_{changed}");
+        let lock =
+            PathBuf::from(crate::env("PGKEEP_TEST_DIR")).join(format!("{}-{template}.lock", server.port()));
+        let lock = File::create(lock).expect("a lock file");
+        lock.lock().expect("a lock");
+        let there = format!("select from pg_database where datname = '{template}' and not datallowconn");
+        if server.psql("postgres", &format!("select exists ({there})")) == "f" {
+            server.psql("postgres", &format!("DROP DATABASE IF EXISTS {template} WITH (FORCE)"));
+            server.psql("postgres", &format!("CREATE DATABASE {template} TEMPLATE template0"));
+            server.psql_file(&template, &file);
+            // Marks it complete, and keeps away sessions, which would stand in the way of a copy.
+            server.psql("postgres", &format!("ALTER DATABASE {template} ALLOW_CONNECTIONS false"));
+        }
+        drop(lock);
+        Self::create_with(server, fixture, &format!("TEMPLATE {template}"))
     }
 
     /// Its name.

@@ -34,7 +34,9 @@ pub use server::Server;
 /// What a test needs and the environment does not name; the message is for whoever ran `cargo test` alone.
 fn env(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| {
-        panic!("{name} is not set: run `make test`, or `testbed/install`, `testbed/up` and `. .bed/env` first")
+        panic!(
+            "{name} is not set: run `make test`, or `testbed/install`, `testbed/up` and `. .bed/env` first"
+        )
     })
 }
 

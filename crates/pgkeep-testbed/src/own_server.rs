@@ -34,7 +34,13 @@ pub fn private_server(major: u32, settings: &[(&str, &str)]) -> OwnServer {
     let password_file = own.data.with_file_name("password");
     std::fs::write(&password_file, Server::PASSWORD).expect("a password file");
     let mut initdb = as_server_user(&own.bin_dir().join("initdb"));
-    initdb.args(["--no-sync", "--username=postgres", "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8"]);
+    initdb.args([
+        "--no-sync",
+        "--username=postgres",
+        "--auth=scram-sha-256",
+        "--encoding=UTF8",
+        "--locale=C.UTF-8",
+    ]);
     initdb.arg(format!("--pwfile={}", password_file.display())).arg("-D").arg(&own.data);
     run(&mut initdb, b"").unwrap_or_else(|error| panic!("{error}"));
 
@@ -46,7 +52,8 @@ pub fn private_server(major: u32, settings: &[(&str, &str)]) -> OwnServer {
         conf.push_str(&format!("{name} = '{}'\n", value.replace('\'', "''")));
     }
     let mut append = as_server_user(Path::new("tee"));
-    run(append.arg("-a").arg(own.data.join("postgresql.conf")), conf.as_bytes()).expect("writing postgresql.conf");
+    run(append.arg("-a").arg(own.data.join("postgresql.conf")), conf.as_bytes())
+        .expect("writing postgresql.conf");
     own.start();
     own
 }
@@ -57,7 +64,8 @@ impl OwnServer {
         let log = self.log_file();
         let options = format!("-p {}", self.port());
         // pg_ctl hands its standard output on to the server, which would keep a pipe open for ever.
-        let status = self.pg_ctl().args(["-w", "-t", "60", "-o", &options, "-l"]).arg(&log).arg("start").status();
+        let status =
+            self.pg_ctl().args(["-w", "-t", "60", "-o", &options, "-l"]).arg(&log).arg("start").status();
         if !status.is_ok_and(|status| status.success()) {
             panic!("PostgreSQL {} does not start:\n{}", self.version(), self.log());
         }

@@ -290,7 +290,14 @@ impl Shared {
     }
 
     /// Writes to one side what the faults let through; false when the connection is over.
-    fn hand_on(&self, link: &Link, mut bytes: &[u8], mut to: &TcpStream, to_client: bool, pace: &mut Pace) -> bool {
+    fn hand_on(
+        &self,
+        link: &Link,
+        mut bytes: &[u8],
+        mut to: &TcpStream,
+        to_client: bool,
+        pace: &mut Pace,
+    ) -> bool {
         while !bytes.is_empty() {
             while self.stall.load(SeqCst) && !link.cut.load(SeqCst) {
                 thread::sleep(Duration::from_millis(10));

@@ -83,7 +83,9 @@ impl Server {
             path = PathBuf::from(crate::env("PGKEEP_TEST_PG14_BIN")).join(program);
         }
         let mut command = Command::new(path);
-        for name in ["PGDATABASE", "PGOPTIONS", "PGSERVICE", "PGSSLMODE", "PGCLIENTENCODING", "PGTZ", "PGPASSFILE"] {
+        for name in
+            ["PGDATABASE", "PGOPTIONS", "PGSERVICE", "PGSSLMODE", "PGCLIENTENCODING", "PGTZ", "PGPASSFILE"]
+        {
             command.env_remove(name);
         }
         command

@@ -8,10 +8,12 @@ fn carry_over(source: &Database, target: &Database) {
     let dir = tempfile::tempdir().unwrap();
     let archive = dir.path().join("archive");
     let tools = target.server();
-    let dump = tools.bin("pg_dump").args(["-Fc", "-Z1", "-f"]).arg(&archive).arg("-d").arg(source.url()).output();
+    let dump =
+        tools.bin("pg_dump").args(["-Fc", "-Z1", "-f"]).arg(&archive).arg("-d").arg(source.url()).output();
     let dump = dump.unwrap();
     assert!(dump.status.success(), "{}", String::from_utf8_lossy(&dump.stderr));
-    let restore = tools.bin("pg_restore").args(["-j2", "-d"]).arg(target.url()).arg(&archive).output().unwrap();
+    let restore =
+        tools.bin("pg_restore").args(["-j2", "-d"]).arg(target.url()).arg(&archive).output().unwrap();
     assert!(restore.status.success(), "{}", String::from_utf8_lossy(&restore.stderr));
 }
 
@@ -54,7 +56,11 @@ fn odd_objects_of_14_arrive_on_18() {
 fn other_encodings_survive_stock_tools() {
     for major in [14, 18] {
         stock_round_trip(major, "latin1", "TEMPLATE template0 ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'");
-        stock_round_trip(major, "sql_ascii", "TEMPLATE template0 ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C'");
+        stock_round_trip(
+            major,
+            "sql_ascii",
+            "TEMPLATE template0 ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C'",
+        );
     }
 }
 

@@ -22,7 +22,20 @@ fn a_database_with_an_odd_name_comes_and_goes() {
     assert_eq!(database.psql("select current_database()"), database.name());
     let name = database.name().replace('\'', "''");
     drop(database);
-    assert_eq!(server.psql("postgres", &format!("select count(*) from pg_database where datname = '{name}'")), "0");
+    assert_eq!(
+        server.psql("postgres", &format!("select count(*) from pg_database where datname = '{name}'")),
+        "0"
+    );
+}
+
+#[test]
+fn a_fixture_is_loaded_once_and_copied() {
+    let server = Server::major(17);
+    let (one, two) =
+        (Database::with_fixture(&server, "odd_objects"), Database::with_fixture(&server, "odd_objects"));
+    one.psql("drop table odd.big_plain");
+    assert_ne!(two.psql("select count(*) from odd.big_plain"), "0");
+    assert_eq!(two.psql("select count(*) from pg_largeobject_metadata"), one.psql("select 55"));
 }
 
 #[test]
@@ -40,7 +53,8 @@ fn a_server_of_ones_own_can_be_killed_and_started_again() {
 
 fn rows_through(proxy: &FaultProxy, server: &Server) -> Result<usize, String> {
     let sql = "select repeat('x', 1000) from generate_series(1, 2000)";
-    let out = server.bin("psql").args(["-XAtqc", sql, "-d", &server.url_via(proxy.port(), "postgres")]).output();
+    let out =
+        server.bin("psql").args(["-XAtqc", sql, "-d", &server.url_via(proxy.port(), "postgres")]).output();
     let out = out.unwrap();
     if out.status.success() { Ok(out.stdout.len()) } else { Err(String::from_utf8_lossy(&out.stderr).into()) }
 }

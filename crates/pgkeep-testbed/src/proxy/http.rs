@@ -112,7 +112,10 @@ impl Body {
     fn of(head: &[u8]) -> Self {
         let head = String::from_utf8_lossy(head).to_ascii_lowercase();
         let field = |name: &str| {
-            head.lines().filter_map(|line| line.split_once(':')).find(|(key, _)| key.trim() == name).map(|(_, v)| v)
+            head.lines()
+                .filter_map(|line| line.split_once(':'))
+                .find(|(key, _)| key.trim() == name)
+                .map(|(_, v)| v)
         };
         if field("transfer-encoding").is_some_and(|value| value.contains("chunked")) {
             return Self::Chunked;
