@@ -12,8 +12,8 @@ create function pg_temp.words(seed bigint, many integer) returns text language s
         'warehouse','stock','returned','label','printed','courier','collected','signed','for','at','door','neighbour'])
         [1 + (hashint8(seed * 100 + k) & 65535) % 50], ' ')
     from generate_series(1, many) k $$;
--- 8,000 texts made once and combined: making each row's own would take minutes.
-create temporary table texts as select i, pg_temp.words(i, 24) as t from generate_series(0, 7999) i;
+-- 1,800 texts made once and combined: making each row's own would take minutes.
+create temporary table texts as select i, pg_temp.words(i, 24) as t from generate_series(0, 1799) i;
 create unique index on texts (i);
 analyze texts;
 insert into events
@@ -24,8 +24,8 @@ select n, '2024-01-01 UTC'::timestamptz + n * interval '7 seconds',
         'request', md5(n::text), 'status', 200 + n % 5, 'duration_ms', n * 31 % 997, 'tags', array['a' || n % 10, 'b' || n % 7]),
     a.t || '. ' || b.t || '. ' || c.t || '. ' || d.t
 from generate_series(1, :mib * 1200) g (n)
-join texts a on a.i = n % 8000 join texts b on b.i = (n * 31::bigint + 3) % 8000
-join texts c on c.i = (n * 17::bigint + 5) % 8000 join texts d on d.i = (n * 53::bigint + 11) % 8000;
+join texts a on a.i = n % 1800 join texts b on b.i = (n * 31::bigint + 3) % 1800
+join texts c on c.i = (n * 17::bigint + 5) % 1800 join texts d on d.i = (n * 53::bigint + 11) % 1800;
 alter table events add primary key (id);
 create index on events (at);
 create index on events (account, kind);
