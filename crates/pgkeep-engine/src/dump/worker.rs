@@ -91,6 +91,10 @@ fn take_pieces(shared: &Shared<'_, '_>, messages: &Sender<Message>, client: Clie
                 }
                 Err(e) => e,
             };
+            if !error.is_connection_lost() && error.kind != ErrorKind::LockTimeout {
+                // Among them the store's: the output must not be written to again.
+                return Err(error.during(piece.display()));
+            }
             let partly_written = writer.abandon()?;
             if error.kind == ErrorKind::LockTimeout && !partly_written {
                 // The failed LOCK aborted the transaction; the snapshot can be imported again.
