@@ -68,9 +68,12 @@ impl EngineError {
         self
     }
 
-    /// The same error, told as having happened during `what`.
+    /// The same error, told as having happened during `what`. A wish to stop has nothing to do with what was done.
     #[must_use]
     pub fn during(mut self, what: impl fmt::Display) -> Self {
+        if self.kind == ErrorKind::Cancelled {
+            return self;
+        }
         self.what = if self.what.is_empty() { what.to_string() } else { format!("{what}: {}", self.what) };
         self
     }
