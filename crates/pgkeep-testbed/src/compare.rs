@@ -1,5 +1,6 @@
 //! Whether two databases are equal, judged without any of pgkeep's code.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::process::Command;
 
@@ -15,29 +16,46 @@ use crate::{Database, Server};
 /// What differs, in words.
 pub fn compare_databases(a: &Database, b: &Database) -> Result<(), String> {
     let mut differences = differing_content(a, b);
-    let (schema_a, schema_b) = (schema(a, b), schema(b, a));
-    if schema_a != schema_b {
-        differences.push(format!("the schema differs:\n{}", diff(&schema_a, &schema_b)));
-    }
+    differences.extend(differing_schema(a, b));
     if differences.is_empty() { Ok(()) } else { Err(differences.join("\n")) }
 }
 
-/// The schema's text, made comparable with the other's.
-///
 /// A newer server words views, constraints and rights otherwise. The older side's schema is therefore first
-/// carried over to an empty database on the newer server, by the older server's own pg_dump: a newer one would carry
-/// over the defaults of the old version, too, such as everybody's rights on the schema public.
-fn schema(of: &Database, other: &Database) -> String {
-    if of.server().version() >= other.server().version() {
-        return without_noise(&dump_schema(of, of.server()));
+/// carried over to an empty database on the newer server, by stock tools.
+///
+/// It may have been carried over by either version's pg_dump, and they differ: the newer one also carries the old
+/// version's defaults, such as everybody's rights on the schema public, while the older one leaves the new
+/// version's in force. Both are right.
+fn differing_schema(a: &Database, b: &Database) -> Option<String> {
+    let (version_a, version_b) = (a.server().version(), b.server().version());
+    let own = |of: &Database| without_noise(&dump_schema(of, of.server()));
+    let mut difference = None;
+    for newer_tools in [false, true] {
+        let tools = if (version_a < version_b) == newer_tools { b.server() } else { a.server() };
+        let (schema_a, schema_b) = match version_a.cmp(&version_b) {
+            Ordering::Equal => (own(a), own(b)),
+            Ordering::Less => (carried_over(a, b, tools), own(b)),
+            Ordering::Greater => (own(a), carried_over(b, a, tools)),
+        };
+        if schema_a == schema_b {
+            return None;
+        }
+        difference = Some(format!("the schema differs:\n{}", diff(&schema_a, &schema_b)));
+        if version_a == version_b {
+            break;
+        }
     }
-    let newer = other.server();
-    let options = format!("TEMPLATE template0 ENCODING '{}' LC_COLLATE 'C' LC_CTYPE 'C'", encoding(other));
-    let carried = Database::create_with(newer, "carried_over", &options);
+    difference
+}
+
+/// The schema of one database as the other's newer server words it.
+fn carried_over(of: &Database, to: &Database, tools: &Server) -> String {
+    let options = format!("TEMPLATE template0 ENCODING '{}' LC_COLLATE 'C' LC_CTYPE 'C'", encoding(to));
+    let carried = Database::create_with(to.server(), "carried_over", &options);
     let script = tempfile::NamedTempFile::new().expect("a temporary file");
-    std::fs::write(script.path(), dump_schema(of, of.server())).expect("a temporary file");
-    newer.psql_file(carried.name(), script.path());
-    without_noise(&dump_schema(&carried, newer))
+    std::fs::write(script.path(), dump_schema(of, tools)).expect("a temporary file");
+    to.server().psql_file(carried.name(), script.path());
+    without_noise(&dump_schema(&carried, to.server()))
 }
 
 fn dump_schema(of: &Database, tools: &Server) -> Vec<u8> {
