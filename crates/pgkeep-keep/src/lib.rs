@@ -22,4 +22,4 @@ pub use manifest::{
 };
 pub use object::StoredArchive;
 pub use run::{Run, Swept, sweep};
-pub use verify::{Verified, verify};
+pub use verify::{Verified, verify, verify_head};

@@ -9,8 +9,8 @@ use pgkeep_engine::progress::Progress;
 use pgkeep_engine::prove::{Verdict, prove};
 use pgkeep_engine::restore::{RestoreOptions, RestoreReport, RestoreSource, restore};
 use pgkeep_engine::session::encoding_of;
-use pgkeep_engine::{Cancel, ConnInfo};
-use pgkeep_keep::{Manifest, StoredArchive};
+use pgkeep_engine::{Cancel, ConnInfo, EngineError, ErrorKind};
+use pgkeep_keep::{Manifest, StoredArchive, verify_head};
 use serde_json::{Value, json};
 
 use crate::config::Config;
@@ -79,6 +79,9 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
             format!("{}: {why}\n  hint: restore from another backup or copy", archive.url()),
         ));
     }
+    if let Some(m) = &found.manifest {
+        verify_head(&found.store, &found.key, m)?;
+    }
     let began = Instant::now();
     let progress = Arc::new(Progress::new());
     if let Some(m) = &found.manifest {
@@ -86,8 +89,9 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
     }
     let (report, verdict, loading) = {
         let _display = Display::start(options.progress, &progress);
-        let source = RestoreSource::open(&archive)?;
-        let report = restore(&source, &target, &restore_options(options)?, &progress, &cancel)?;
+        let named = |e| in_archive(e, &archive.url());
+        let source = RestoreSource::open(&archive).map_err(named)?;
+        let report = restore(&source, &target, &restore_options(options)?, &progress, &cancel).map_err(named)?;
         let loading = began.elapsed();
         let verdict = match options.no_prove {
             true => None,
@@ -100,6 +104,15 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
     };
     told(options, &archive.url(), &report, verdict.as_ref(), loading, began.elapsed(), found.manifest.is_some());
     outcome(&report, verdict.as_ref())
+}
+
+/// Damage is told with the name of the archive that has it.
+fn in_archive(e: EngineError, url: &str) -> Failure {
+    match e.kind {
+        ErrorKind::Archive if e.what == "archive" => EngineError { what: url.to_owned(), ..e }.into(),
+        ErrorKind::Archive => e.during(url).into(),
+        _ => e.into(),
+    }
 }
 
 fn restore_options(options: &Options) -> Result<RestoreOptions> {
