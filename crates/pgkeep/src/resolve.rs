@@ -1,9 +1,11 @@
 //! From the words for a backup (an id, `name@latest`, a URL, a file) to its archive and manifest.
 
+use std::path::Path;
+
 use pgkeep_keep::{Catalogue, Manifest, Wanted};
 use pgkeep_store::Store;
 
-use crate::failure::Result;
+use crate::failure::{Exit, Failure, Result};
 
 /// A backup that was found.
 pub(crate) struct Found {
@@ -15,7 +17,7 @@ pub(crate) struct Found {
 
 /// Finds the backup. A path or URL is taken as it is; anything else is looked up in `store`.
 pub(crate) fn resolve(words: &str, store: impl FnOnce() -> String) -> Result<Found> {
-    if words.contains("://") || words.starts_with('/') || words.starts_with('.') || std::path::Path::new(words).is_file()
+    if words.contains("://") || words.starts_with('/') || words.starts_with('.') || Path::new(words).is_file()
     {
         return by_place(words);
     }
@@ -26,6 +28,7 @@ pub(crate) fn resolve(words: &str, store: impl FnOnce() -> String) -> Result<Fou
 }
 
 fn by_place(words: &str) -> Result<Found> {
+    refuse_folder(words)?;
     let (folder, file) = split(words);
     let store = Store::open(&folder)?;
     let stem = file.strip_suffix(".manifest.json").or_else(|| file.strip_suffix(".dump"));
@@ -40,6 +43,22 @@ fn by_place(words: &str) -> Result<Found> {
         None => file,
     };
     Ok(Found { store, key, manifest })
+}
+
+/// A folder on this machine is no archive; what was meant is guessed by what lies in it.
+fn refuse_folder(words: &str) -> Result<()> {
+    let path = Path::new(words.strip_prefix("file://").unwrap_or(words));
+    if !path.is_dir() {
+        return Ok(());
+    }
+    let (why, hint) = match path.join("toc.dat").exists() {
+        true => (
+            "it is an archive in pg_dump's directory format, which pgkeep does not read",
+            "`pg_restore -Fd` reads it; `pg_dump -Fc` writes one that both read".to_owned(),
+        ),
+        false => ("it is a folder", format!("`pgkeep list --store {words}` shows the backups in it")),
+    };
+    Err(Failure::new(Exit::Failed, "no-such-backup", format!("{words}: {why}\n  hint: {hint}")))
 }
 
 /// Folder and file of a path or URL; a URL's query belongs to the folder.

@@ -31,6 +31,7 @@ const SHOWN: usize = 30;
 pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
     let found = resolve(&options.backup, || config.store(options.store.as_deref(), None))?;
     let Some(m) = &found.manifest else {
+        found.store.head(&found.key)?;
         return Err(Failure::new(
             Exit::Failed,
             "no-manifest",
