@@ -11,7 +11,9 @@ use support::program;
 fn peaks(database: &Database, what: &str, extra: &[&str]) {
     let dir = tempfile::tempdir().unwrap();
     let bucket = S3::from_env().create_bucket("memory");
-    for (place, store) in [("a folder", dir.path().to_str().unwrap().to_owned()), ("a bucket", bucket.url("db"))] {
+    for (place, store) in
+        [("a folder", dir.path().to_str().unwrap().to_owned()), ("a bucket", bucket.url("db"))]
+    {
         let mut command = program();
         command.args(["backup", &database.url(), "--to", &store, "--json", "--jobs", "4"]).args(extra);
         command.envs(bucket.credentials());
@@ -38,7 +40,9 @@ fn rows_of_8_mb_that_do_not_compress_are_backed_up_within_the_memory_limit() {
     database.psql("insert into wide select 1, random_bytes(8192)");
     // As many different ones as it takes: each is one of the others, cut elsewhere.
     database.psql("insert into wide select i, substr(v, i * 1000) || substr(v, 1, i * 1000) from wide, generate_series(2, 40) i where id = 1");
-    database.psql("insert into medium select i, encode(random_bytes(4), 'base64') from generate_series(1, 12000) i");
+    database.psql(
+        "insert into medium select i, encode(random_bytes(4), 'base64') from generate_series(1, 12000) i",
+    );
     peaks(&database, "40 rows of 8 MB and 64 MB of random text", &[]);
     peaks(&database, "the same without compression", &["--compress", "none"]);
     peaks(&database, "the same in one entry for each table", &["--no-segments"]);

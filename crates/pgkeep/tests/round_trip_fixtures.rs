@@ -63,8 +63,11 @@ fn a_latin1_database_comes_back_equal_in_utf_8() {
     let options = "TEMPLATE template0 ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'";
     let source = Database::create_with(&server, "latin1", options);
     source.load_fixture("latin1");
-    let target =
-        Database::create_with(&server, "target", "TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'");
+    let target = Database::create_with(
+        &server,
+        "target",
+        "TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'",
+    );
     round_trip(&source, &target, &[]);
 }
 

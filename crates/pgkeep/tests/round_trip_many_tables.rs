@@ -35,7 +35,10 @@ fn ten_thousand_tables_are_backed_up_within_the_memory_limit_and_come_back() {
 
     let target = Database::create(&server, "target");
     let told = restore(result["url"].as_str().unwrap(), &target, &["--jobs", "4"]);
-    println!("10,000 tables: restored in {} s, proven after {} s", told["restore_seconds"], told["duration_seconds"]);
+    println!(
+        "10,000 tables: restored in {} s, proven after {} s",
+        told["restore_seconds"], told["duration_seconds"]
+    );
     assert_eq!(told["proven"], true, "{told}");
     assert_eq!(target.psql(COUNT), "10000|10000");
     assert_eq!(source.psql(COUNT), "10000|10000");

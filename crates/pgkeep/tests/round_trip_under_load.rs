@@ -79,7 +79,8 @@ fn a_database_that_is_written_to_is_backed_up_at_one_moment() {
         }
         let before = written(&source);
         // gzip at its slowest, so that much is written meanwhile.
-        let backup = Backup::of(&source, &["--segment-size", "256KiB", "--jobs", "4", "--compress", "gzip:9"]);
+        let backup =
+            Backup::of(&source, &["--segment-size", "256KiB", "--jobs", "4", "--compress", "gzip:9"]);
         let after = written(&source);
         drop(writers);
         assert!(after > before, "nothing was written during the backup");

@@ -205,7 +205,8 @@ fn without_segments_every_table_has_one_entry_and_the_two_exceptions_hold() {
         small.equals(&target, "--data-only --disable-triggers -j4");
 
         let target = Database::create(small.copy.server(), "target");
-        target.psql("create table big (id int, kind int, twin int, filler text); insert into big values (-1)");
+        target
+            .psql("create table big (id int, kind int, twin int, filler text); insert into big values (-1)");
         let mut command = stock.command(&["--no-data-for-failed-tables", "-d"]);
         let out = command.arg(target.url()).arg(&path).output().unwrap();
         let said = String::from_utf8_lossy(&out.stderr);

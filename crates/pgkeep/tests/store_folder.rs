@@ -67,7 +67,11 @@ fn an_archive_without_its_manifest_is_no_backup_and_can_still_be_restored() {
     let manifest = backup.path().with_extension("manifest.json");
     std::fs::remove_file(&manifest).unwrap();
     let listed = pgkeep(&["list", "--store", backup.store().to_str().unwrap(), "--json"]);
-    assert!(listed.status.success() && listed.stdout.is_empty(), "{}", String::from_utf8_lossy(&listed.stdout));
+    assert!(
+        listed.status.success() && listed.stdout.is_empty(),
+        "{}",
+        String::from_utf8_lossy(&listed.stdout)
+    );
     let target = Database::create(source.server(), "target");
     let told = restore(&backup.file(), &target, &[]);
     assert_eq!((&told["proven"], &told["proven_against"]), (&true.into(), &"archive".into()));

@@ -52,10 +52,12 @@ fn a_backup_in_a_bucket_is_all_that_a_fresh_machine_needs() {
         let expected = ["dump", "manifest.json"].map(|end| format!("some/prefix/shop/{id}.{end}"));
         assert_eq!(keys, expected, "an archive and its manifest, and nothing else");
 
-        let list: Value = serde_json::from_str(&fresh(&bucket, &["list", "--store", &store, "--json"])).unwrap();
+        let list: Value =
+            serde_json::from_str(&fresh(&bucket, &["list", "--store", &store, "--json"])).unwrap();
         assert_eq!((&list["id"], &list["name"]), (&told["id"], &"shop".into()));
         let manifest: Value =
-            serde_json::from_str(&fresh(&bucket, &["show", "shop@latest", "--store", &store, "--json"])).unwrap();
+            serde_json::from_str(&fresh(&bucket, &["show", "shop@latest", "--store", &store, "--json"]))
+                .unwrap();
         assert!(manifest["object"]["parts"].as_array().unwrap().len() > 3, "{}", manifest["object"]);
         assert!(fresh(&bucket, &["show", id, "--store", &store]).contains("public.noise"));
 

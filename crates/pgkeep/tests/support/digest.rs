@@ -17,7 +17,8 @@ pub fn assert_digests(object: &Value, file: &Path) {
     split.args(["-a", "6", "-b", &object["part_size"].to_string()]).arg(file).arg("part-");
     succeed(split.current_dir(dir.path()));
     let parts = sha256sum(Command::new("sh").arg("-c").arg("sha256sum part-*").current_dir(dir.path()));
-    let recorded: Vec<&str> = object["parts"].as_array().unwrap().iter().map(|p| p.as_str().unwrap()).collect();
+    let recorded: Vec<&str> =
+        object["parts"].as_array().unwrap().iter().map(|p| p.as_str().unwrap()).collect();
     assert_eq!(parts, recorded, "each part's own digest");
     let composite = if let [one] = &parts[..] {
         one.clone()
@@ -25,7 +26,10 @@ pub fn assert_digests(object: &Value, file: &Path) {
         // Over the digests as bytes.
         let hex = parts.concat();
         let program = "import sys, hashlib; print(hashlib.sha256(bytes.fromhex(sys.argv[1])).hexdigest())";
-        String::from_utf8(succeed(Command::new("python3").args(["-c", program, &hex]))).unwrap().trim().to_owned()
+        String::from_utf8(succeed(Command::new("python3").args(["-c", program, &hex])))
+            .unwrap()
+            .trim()
+            .to_owned()
     };
     assert_eq!(object["sha256"].as_str(), Some(composite.as_str()), "the composite digest");
 }
