@@ -47,6 +47,8 @@ pub struct Client {
     info: ConnInfo,
     server_version: String,
     in_copy: bool,
+    /// A statement was sent and the server has not said that it is done with it.
+    busy: bool,
 }
 
 impl Client {
@@ -83,6 +85,7 @@ impl Client {
             info: info.clone(),
             server_version: String::new(),
             in_copy: false,
+            busy: false,
         };
         loop {
             match client.wire.message(&mut client.body).map_err(refused)? {
@@ -164,7 +167,10 @@ impl Client {
                 b'E' => {
                     first_error.get_or_insert(reported(&self.body)?);
                 }
-                b'Z' => return first_error.map_or(Ok(()), Err),
+                b'Z' => {
+                    self.busy = false;
+                    return first_error.map_or(Ok(()), Err);
+                }
                 b'G' => {
                     self.send_message(b'f', b"no COPY data was expected here\0")?;
                 }
@@ -203,6 +209,7 @@ impl Client {
                 }
                 b'Z' => {
                     self.in_copy = false;
+                    self.busy = false;
                     return error.map_or(Ok(()), Err);
                 }
                 _ => {}
@@ -223,7 +230,10 @@ impl Client {
                 b'E' => {
                     error.get_or_insert(reported(&self.body)?);
                 }
-                b'Z' => return Err(error.unwrap_or_else(|| protocol("the statement is no COPY FROM STDIN"))),
+                b'Z' => {
+                    self.busy = false;
+                    return Err(error.unwrap_or_else(|| protocol("the statement is no COPY FROM STDIN")));
+                }
                 _ => {}
             }
         }
@@ -231,7 +241,8 @@ impl Client {
 
     /// A handle that can cancel what this session runs, from another thread.
     pub fn canceller(&self) -> Canceller {
-        Canceller { info: self.info.clone(), pid: self.pid, secret: self.secret.clone() }
+        let info = ConnInfo { connect_timeout: FAREWELL.min(self.info.connect_timeout), ..self.info.clone() };
+        Canceller { info, pid: self.pid, secret: self.secret.clone() }
     }
 
     fn send_query(&mut self, sql: &[u8]) -> Result<()> {
@@ -246,6 +257,7 @@ impl Client {
         out.extend_from_slice(&(sql.len() as u32 + 5).to_be_bytes());
         out.extend_from_slice(sql);
         out.push(0);
+        self.busy = true;
         // A server that ended the session while it was idle has said why.
         self.wire.send(&out).map_err(|e| self.pending_error().unwrap_or(e))
     }
@@ -259,9 +271,17 @@ impl Client {
     }
 }
 
+/// Longest wait for a connection over which only a cancel request goes, and for a goodbye to be sent.
+const FAREWELL: Duration = Duration::from_secs(2);
+
 impl Drop for Client {
     fn drop(&mut self) {
+        // A server that waits for a lock or builds an index does not notice that nobody waits for it any more.
+        if self.busy && self.wire.is_given_up() {
+            let _ = self.canceller().cancel();
+        }
         if !self.in_copy {
+            self.wire.set_patience(Some((Instant::now(), FAREWELL)));
             let _ = self.send_message(b'X', &[]);
         }
     }
@@ -344,7 +364,10 @@ impl Client {
                 b'E' => {
                     error.get_or_insert(reported(&self.body)?);
                 }
-                b'Z' => return error.map_or(Ok(()), Err),
+                b'Z' => {
+                    self.busy = false;
+                    return error.map_or(Ok(()), Err);
+                }
                 _ => {}
             }
         }

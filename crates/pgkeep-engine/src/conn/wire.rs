@@ -33,6 +33,11 @@ impl Wire {
         self.patience = patience.map(|(began, time)| (began + time, time));
     }
 
+    /// Whether it was asked to stop.
+    pub(super) fn is_given_up(&self) -> bool {
+        self.cancel.is_raised()
+    }
+
     fn still_wanted(&self) -> Result<()> {
         self.cancel.check()?;
         match self.patience {
