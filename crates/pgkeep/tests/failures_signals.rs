@@ -86,7 +86,7 @@ fn a_backup_into_a_folder_that_is_stopped_at_any_moment_leaves_nothing() {
 
 #[test]
 fn a_backup_into_a_bucket_that_is_stopped_at_any_moment_leaves_nothing() {
-    let slow = Slow::new(one_big_row(&Server::major(18)), Place::bucket(), 20_000_000, 3_000_000);
+    let slow = Slow::new(one_big_row(&Server::major(18)), Place::bucket(), 20_000_000, 2_000_000);
     stopped(&slow, moments(2, 6, 5000));
 }
 
@@ -163,7 +163,7 @@ fn what_killed_backups_leave_in_a_folder_is_no_backup_and_is_removed_by_the_next
 
 #[test]
 fn what_killed_backups_leave_in_a_bucket_is_no_backup_and_is_removed_by_the_next() {
-    let slow = Slow::new(one_big_row(&Server::major(18)), Place::bucket(), 20_000_000, 3_000_000);
+    let slow = Slow::new(one_big_row(&Server::major(18)), Place::bucket(), 20_000_000, 2_000_000);
     killed(&slow, moments(4, 6, 5000));
 }
 
