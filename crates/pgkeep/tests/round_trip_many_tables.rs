@@ -14,11 +14,12 @@ const COUNT: &str = "select count(*), sum(pg_sequence_last_value(s.oid::regclass
 fn ten_thousand_tables_are_backed_up_within_the_memory_limit_and_come_back() {
     let server = private_server(17, &[("max_locks_per_transaction", "512"), ("autovacuum", "off")]);
     let source = Database::create(&server, "many");
-    // In several statements: one transaction would need a lock for every one of them.
+    // In several statements: one transaction would need a lock for every one of them. No column that could be
+    // toasted: two files fewer for each table, and it is the files that this test waits for in the end.
     for hundred in 0..20 {
         source.psql(&format!(
             "do $$ begin for i in {0}..{1} loop
-                 execute format('create table t%s (id serial, v text); insert into t%s (v) values (%L)', i, i, 'row ' || i);
+                 execute format('create table t%s (id serial, v int); insert into t%s (v) values (%s)', i, i, i);
              end loop; end $$",
             hundred * 500 + 1,
             hundred * 500 + 500
@@ -42,5 +43,5 @@ fn ten_thousand_tables_are_backed_up_within_the_memory_limit_and_come_back() {
     assert_eq!(told["proven"], true, "{told}");
     assert_eq!(target.psql(COUNT), "10000|10000");
     assert_eq!(source.psql(COUNT), "10000|10000");
-    assert_eq!(target.psql("select v, id from t9999"), "row 9999|1");
+    assert_eq!(target.psql("select v, id from t9999"), "9999|1");
 }
