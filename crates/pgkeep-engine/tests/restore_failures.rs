@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use pgkeep_engine::Cancel;
 use pgkeep_engine::error::ErrorKind;
 use pgkeep_engine::restore::RestoreOptions;
-use pgkeep_testbed::{Database, FaultProxy, Server};
+use pgkeep_testbed::{Database, FaultProxy, Server, private_server};
 use restore_support::{Archive, options, prove_report, small_database};
 
 #[test]
@@ -178,4 +178,27 @@ fn a_connection_lost_while_loading_is_made_again_and_no_row_comes_twice() {
     assert!(report.notes.iter().any(|n| n.contains("trying again")), "{:?}", report.notes);
     assert!(prove_report(&target, &report).is_proven());
     assert_eq!(target.psql("select count(*) from t"), "20000");
+}
+
+#[test]
+fn a_server_that_crashed_meanwhile_is_not_trusted_to_have_all_rows() {
+    let server = private_server(17, &[]);
+    let source = Database::create(&server, "crash source");
+    source.psql("create table t (v text); insert into t select repeat(md5(i::text), 10) from generate_series(1, 20000) i");
+    let archive = Archive::dump(&server, &source, &[]);
+    let proxy = FaultProxy::to(("127.0.0.1", server.port()));
+    let target = Database::create(&server, "crash target");
+    proxy.throttle(4 << 20);
+    let error = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while proxy.bytes_to_server() < 2 << 20 {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            // The server treats the death of one session as a crash of all.
+            let pid = source.psql("select pid from pg_stat_activity where query like 'COPY public.t%'");
+            assert!(std::process::Command::new("kill").args(["-9", &pid]).status().unwrap().success());
+        });
+        archive.restore(&target.url_via(proxy.port()), &RestoreOptions { jobs: 1, ..options() }).unwrap_err()
+    });
+    assert!(error.to_string().contains("started anew") || error.kind == ErrorKind::Connect, "{error}");
 }

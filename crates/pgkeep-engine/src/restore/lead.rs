@@ -44,6 +44,14 @@ impl<'a> Lead<'a> {
         Ok((session, self.target))
     }
 
+    /// Has the server end what the session does: a statement that waits for a lock would be carried out once it has
+    /// it, though nobody is there any more.
+    pub(super) fn cancel(&self) {
+        if let Some(session) = &self.session {
+            let _ = session.client.canceller().cancel();
+        }
+    }
+
     /// Drops what the archive holds. Some of it cannot be dropped for itself (the constraint of a partition, say, goes
     /// with its parent's, which is dropped later): what failed is tried again at the end, and is no failure if it is
     /// gone by then.

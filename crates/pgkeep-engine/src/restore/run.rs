@@ -80,12 +80,12 @@ impl Run<'_> {
         let mut lead = Lead::new(self, &settings, target);
         lead.session()?;
         if self.options.clean {
-            lead.drop_all(&collector)?;
+            lead.drop_all(&collector).inspect_err(|_| lead.cancel())?;
         }
         let prepared = Instant::now();
 
         self.progress.enter(Phase::PreData);
-        lead.create(&plan.first, &collector)?;
+        lead.create(&plan.first, &collector).inspect_err(|_| lead.cancel())?;
         let created = Instant::now();
 
         self.progress.enter(Phase::Data);

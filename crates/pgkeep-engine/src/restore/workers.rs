@@ -1,6 +1,7 @@
 //! The sessions that load and build side by side.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -18,7 +19,7 @@ use super::schedule::{Next, Schedule};
 use super::settings::{Session, Settings};
 use super::source::RestoreSource;
 use crate::cancel::Cancel;
-use crate::conn::{Canceller, ConnInfo};
+use crate::conn::{Canceller, Client, ConnInfo};
 use crate::error::{EngineError, ErrorKind, Result};
 use crate::progress::{Phase, Progress};
 
@@ -51,11 +52,14 @@ struct Shared<'a> {
     first_error: Mutex<Option<EngineError>>,
     /// By worker: how to end what it has the server do.
     cancellers: Mutex<HashMap<usize, Canceller>>,
+    /// Which run of the server this restore began with; see [`incarnation`].
+    incarnation: Option<String>,
 }
 
 /// Carries out the schedule over `jobs` sessions, the given one among them, and gives that one back.
-pub(super) fn run(crew: &Crew<'_>, schedule: Schedule, session: Session) -> Result<Session> {
+pub(super) fn run(crew: &Crew<'_>, schedule: Schedule, mut session: Session) -> Result<Session> {
     let shared = Shared {
+        incarnation: incarnation(&mut session.client)?,
         crew,
         by_id: by_id(&crew.source.toc.entries),
         failed: crew.collector.found().failed.iter().copied().collect(),
@@ -64,12 +68,27 @@ pub(super) fn run(crew: &Crew<'_>, schedule: Schedule, session: Session) -> Resu
         first_error: Mutex::new(None),
         cancellers: Mutex::default(),
     };
+    let over = AtomicBool::new(false);
     let session = thread::scope(|scope| {
-        for n in 1..crew.options.jobs.max(1) {
-            let shared = &shared;
-            scope.spawn(move || shared.work(n, None));
+        // A session that sends rows does not look at the flag while the server takes none: the server must be told.
+        let watcher = scope.spawn(|| {
+            while !over.load(Ordering::Relaxed) {
+                thread::park_timeout(Duration::from_millis(100));
+                if crew.stop.is_raised() {
+                    shared.cancel_all();
+                }
+            }
+        });
+        let shared = &shared;
+        let others: Vec<_> =
+            (1..crew.options.jobs.max(1)).map(|n| scope.spawn(move || shared.work(n, None))).collect();
+        let session = shared.work(0, Some(session));
+        for other in others {
+            let _ = other.join();
         }
-        shared.work(0, Some(session))
+        over.store(true, Ordering::Relaxed);
+        watcher.thread().unpark();
+        session
     });
     if let Some(e) = shared.first_error.into_inner().unwrap_or_else(PoisonError::into_inner) {
         return Err(e);
@@ -84,6 +103,18 @@ pub(super) fn run(crew: &Crew<'_>, schedule: Schedule, session: Session) -> Resu
             format!("{left} entries could not be started"),
         )),
     }
+}
+
+/// Tells runs of the server apart. After a crash it comes back without the last commits, as they need not have reached
+/// the disk (`synchronous_commit = off`): what had been loaded would be missing without a word. The postmaster
+/// outlives a crash of its children, the checkpointer does not. `None` where the user may not see it.
+fn incarnation(client: &mut Client) -> Result<Option<String>> {
+    let row = client.query_one(
+        "SELECT pg_catalog.concat_ws(' ', pg_catalog.pg_postmaster_start_time(), pg_catalog.inet_server_addr(), \
+                min(backend_start)), min(backend_start) IS NULL \
+         FROM pg_catalog.pg_stat_activity WHERE backend_type = 'checkpointer'",
+    )?;
+    Ok(if row.bool(1) { None } else { Some(row.text(0)) })
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -132,7 +163,9 @@ impl Shared<'_> {
     }
 
     fn fail(&self, n: usize, error: EngineError) {
-        let cancelled = error.kind == ErrorKind::Cancelled;
+        // query_canceled, by our own hand.
+        let by_us = self.crew.stop.is_raised() && error.sqlstate.as_deref() == Some("57014");
+        let cancelled = error.kind == ErrorKind::Cancelled || by_us;
         {
             let mut first = lock(&self.first_error);
             if first.is_none() && !(cancelled && self.crew.stop.is_raised()) {
@@ -141,11 +174,16 @@ impl Shared<'_> {
         }
         self.crew.stop.raise();
         self.changed.notify_all();
-        let mut cancellers = lock(&self.cancellers);
         if !cancelled {
-            cancellers.remove(&n);
+            lock(&self.cancellers).remove(&n);
         }
-        for (_, canceller) in cancellers.drain() {
+        self.cancel_all();
+    }
+
+    /// Has the server end what our sessions do, once each.
+    fn cancel_all(&self) {
+        let all: Vec<Canceller> = lock(&self.cancellers).drain().map(|(_, canceller)| canceller).collect();
+        for canceller in all {
             let _ = canceller.cancel();
         }
     }
@@ -238,6 +276,7 @@ impl Shared<'_> {
             });
             match loaded {
                 Err(e) if e.is_connection_lost() && tries < TRIES && task.work != Work::SqlText => {
+                    self.crew.stop.check()?;
                     self.lose(n, session);
                     self.crew.collector.note(format!(
                         "{}: the connection was lost ({}), trying again",
@@ -247,6 +286,12 @@ impl Shared<'_> {
                     thread::sleep(Duration::from_millis(500 << tries));
                     self.crew.stop.check()?;
                     tries += 1;
+                    let again = self.session(n, session)?;
+                    if self.incarnation.is_none() || incarnation(&mut again.client)? != self.incarnation {
+                        return Err(EngineError { kind: ErrorKind::Other, ..e }
+                            .during("the server was started anew, and what it had last committed may be gone")
+                            .hint("restore again from the beginning"));
+                    }
                 }
                 Err(e) => return Err(e),
                 Ok(()) => {
