@@ -59,7 +59,7 @@ fn lz4_and_none_are_restored_by_the_oldest_pg_restore_that_knows_them() {
             compare_databases(&source, &target).unwrap_or_else(|e| panic!("{codec}: {e}"));
         }
         let target = Database::create(&server, "target");
-        stock.from_pipe(&target, &[]);
+        stock.through_pipe(&target, &[]);
         compare_databases(&source, &target).unwrap_or_else(|e| panic!("{codec} from a pipe: {e}"));
     }
 }

@@ -92,7 +92,7 @@ fn every_mode(source: u32, compress: &[&str], reader: u32) {
     }
 
     let target = fresh();
-    stock.from_pipe(&target, &[]);
+    stock.through_pipe(&target, &[]);
     assert_equal(&first, &target, "from a pipe");
 
     let target = fresh();
@@ -176,7 +176,7 @@ fn an_archive_that_went_through_a_pipe_is_restored_from_a_file_and_from_a_pipe()
         for mode in ["pipe", "file", "-j4", "-L"] {
             let target = Database::create(&server, "target");
             match mode {
-                "pipe" => stock.from_pipe(&target, &[]),
+                "pipe" => stock.through_pipe(&target, &[]),
                 "file" => stock.restore(&target, &[]),
                 "-L" => stock.by_shuffled_list(&target, &["-j4"]),
                 _ => stock.restore(&target, &["-j4"]),
@@ -266,7 +266,7 @@ fn odd_objects_of_server_16_are_restored_by_pg_restore_16_and_17() {
     let archive = backup.path();
     let (old, new) = (PgRestore { major: 16, archive: &archive }, PgRestore { major: 17, archive: &archive });
     odd_objects_by(&source, 16, "-L", |target| old.by_shuffled_list(target, &["-j4"]));
-    odd_objects_by(&source, 17, "from a pipe", |target| new.from_pipe(target, &[]));
+    odd_objects_by(&source, 17, "from a pipe", |target| new.through_pipe(target, &[]));
 }
 
 #[test]

@@ -31,7 +31,7 @@ impl PgRestore<'_> {
 
     /// Restores from a pipe, which cannot be read at random, into a database.
     #[track_caller]
-    pub fn from_pipe(&self, target: &Database, args: &[&str]) {
+    pub fn through_pipe(&self, target: &Database, args: &[&str]) {
         let mut cat = Command::new("cat").arg(self.archive).stdout(Stdio::piped()).spawn().unwrap();
         let pipe = cat.stdout.take().unwrap();
         succeed(self.command(args).arg("-d").arg(target.url()).stdin(pipe));
