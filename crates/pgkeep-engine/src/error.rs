@@ -112,6 +112,6 @@ impl From<ArchiveError> for EngineError {
 
 impl From<StoreError> for EngineError {
     fn from(e: StoreError) -> Self {
-        EngineError::new(ErrorKind::Store, "store", e.to_string())
+        EngineError::new(ErrorKind::Store, "", e.to_string())
     }
 }

@@ -129,7 +129,9 @@ impl Catalogue {
                 let (name, id) = id.rsplit_once('/').map_or((None, id.as_str()), |(n, i)| (Some(n), i));
                 let fit: Vec<Listed> = all
                     .into_iter()
-                    .filter(|l| !id.is_empty() && l.id.as_str().starts_with(id) && name.is_none_or(|n| n == l.name))
+                    .filter(|l| {
+                        !id.is_empty() && l.id.as_str().starts_with(id) && name.is_none_or(|n| n == l.name)
+                    })
                     .collect();
                 match fit.as_slice() {
                     [] => Err(none()),
@@ -137,7 +139,12 @@ impl Catalogue {
                     many => Err(KeepError::Ambiguous {
                         wanted: words,
                         store: self.store.url(),
-                        candidates: many.iter().take(5).map(|l| l.id.to_string()).collect::<Vec<_>>().join(", "),
+                        candidates: many
+                            .iter()
+                            .take(5)
+                            .map(|l| l.id.to_string())
+                            .collect::<Vec<_>>()
+                            .join(", "),
                     }),
                 }
             }

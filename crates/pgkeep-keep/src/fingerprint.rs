@@ -85,6 +85,11 @@ impl RowHasher {
         self.total.rows
     }
 
+    /// Bytes taken.
+    pub fn bytes(&self) -> u64 {
+        self.total.bytes
+    }
+
     /// The fingerprint of everything taken. A last line without newline counts as a row.
     pub fn finish(mut self) -> Fingerprint {
         if let Some(open) = self.open.take() {

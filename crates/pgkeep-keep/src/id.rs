@@ -53,8 +53,10 @@ impl fmt::Display for BackupId {
 /// A database's name as part of a key: letters, digits, `.`, `_` and `-` of any script stay; everything else
 /// (slashes above all) becomes `_`; a leading dot is hidden from listings and so becomes `_`, too.
 pub fn safe_name(name: &str) -> String {
-    let mut safe: String =
-        name.chars().map(|c| if c.is_alphanumeric() || matches!(c, '.' | '_' | '-') { c } else { '_' }).collect();
+    let mut safe: String = name
+        .chars()
+        .map(|c| if c.is_alphanumeric() || matches!(c, '.' | '_' | '-') { c } else { '_' })
+        .collect();
     if safe.is_empty() || safe.starts_with('.') {
         safe.insert(0, '_');
     }

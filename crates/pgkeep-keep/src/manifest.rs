@@ -151,7 +151,6 @@ impl DumpReport {
     }
 }
 
-
 /// One table's rows as they were dumped.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TableReport {
@@ -227,11 +226,16 @@ impl Manifest {
         struct Version {
             manifest_version: u32,
         }
-        let bad = |why: String, hint: &str| KeepError::Manifest { object: object.into(), why, hint: hint.into() };
-        let damaged = "the file was changed or cut; the archive beside it can still be restored by its own name";
+        let bad =
+            |why: String, hint: &str| KeepError::Manifest { object: object.into(), why, hint: hint.into() };
+        let damaged =
+            "the file was changed or cut; the archive beside it can still be restored by its own name";
         let version: Version = serde_json::from_slice(json).map_err(|e| bad(e.to_string(), damaged))?;
         if version.manifest_version > MANIFEST_VERSION {
-            let why = format!("it has version {}, and {MANIFEST_VERSION} is the newest known", version.manifest_version);
+            let why = format!(
+                "it has version {}, and {MANIFEST_VERSION} is the newest known",
+                version.manifest_version
+            );
             return Err(bad(why, "use a newer pgkeep"));
         }
         serde_json::from_slice(json).map_err(|e| bad(e.to_string(), damaged))

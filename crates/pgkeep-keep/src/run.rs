@@ -118,7 +118,9 @@ pub fn sweep(store: &Store, now: Timestamp) -> Result<Vec<Swept>> {
         if !stale && !is_dead_here(&mark) {
             continue;
         }
-        let Some((_, id)) = BackupId::of_manifest_key(&format!("x/{}.manifest.json", mark.id)) else { continue };
+        let Some((_, id)) = BackupId::of_manifest_key(&format!("x/{}.manifest.json", mark.id)) else {
+            continue;
+        };
         let archive = id.archive_key(&mark.name);
         for pending in store.pending_uploads(&archive)? {
             store.abort_upload(&pending)?;
@@ -148,7 +150,8 @@ fn is_dead_here(mark: &Mark) -> bool {
 fn host_name() -> String {
     let name = hostname::get().map(|h| h.to_string_lossy().into_owned()).unwrap_or_default();
     let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    let namespace = std::fs::read_link("/proc/self/ns/pid").map(|l| l.display().to_string()).unwrap_or_default();
+    let namespace =
+        std::fs::read_link("/proc/self/ns/pid").map(|l| l.display().to_string()).unwrap_or_default();
     format!("{name} {} {namespace}", boot.trim())
 }
 

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::io::{self, Read};
 
 use bstr::ByteSlice;
-use pgkeep_archive::{Algorithm, ArchiveError, BlockKind, BlockReader, DumpId, Entry, Offset, Toc, decoder, read_toc_at};
+use pgkeep_archive::{
+    Algorithm, ArchiveError, BlockKind, BlockReader, DumpId, Entry, Offset, Toc, decoder, read_toc_at,
+};
 use pgkeep_store::Store;
 use sha2::{Digest, Sha256};
 use xxhash_rust::xxh3::Xxh3;
@@ -59,7 +61,11 @@ pub fn verify(
     let damaged = |why: String| KeepError::Damaged { object: url.clone(), why };
     let archive = |source: ArchiveError| KeepError::Archive { object: url.clone(), source };
     if let Some(m) = manifest.filter(|m| m.object.size != object.size()) {
-        return Err(damaged(format!("it has {} bytes and the manifest says {}", object.size(), m.object.size)));
+        return Err(damaged(format!(
+            "it has {} bytes and the manifest says {}",
+            object.size(),
+            m.object.size
+        )));
     }
     let (toc, data_start) = read_toc_at(&object).map_err(archive)?;
     let mut blocks = Blocks::new(&toc);
@@ -135,7 +141,10 @@ fn compare(manifest: &Manifest, blocks: &Blocks) -> std::result::Result<(), Stri
     }
     let dumped = manifest.dump.large_objects.unwrap_or_default();
     if blocks.large_objects != dumped {
-        return Err(format!("large objects: the archive holds {}, and {dumped} were dumped", blocks.large_objects));
+        return Err(format!(
+            "large objects: the archive holds {}, and {dumped} were dumped",
+            blocks.large_objects
+        ));
     }
     Ok(())
 }
@@ -191,11 +200,11 @@ impl<'t> Blocks<'t> {
                 drain(&mut block)?;
                 continue;
             };
-            if let Offset::At(at) = entry.offset {
-                if at != offset {
-                    let why = format!("{} lies at byte {offset} and the TOC says {at}", entry.display());
-                    return Err(WalkError::Damaged(why));
-                }
+            if let Offset::At(at) = entry.offset
+                && at != offset
+            {
+                let why = format!("{} lies at byte {offset} and the TOC says {at}", entry.display());
+                return Err(WalkError::Damaged(why));
             }
             let read = match block.kind() {
                 BlockKind::Data => self.table(&mut block, entry, toc.header.compression),
@@ -213,7 +222,12 @@ impl<'t> Blocks<'t> {
         }
     }
 
-    fn table<R: Read>(&mut self, block: &mut BlockReader<R>, entry: &Entry, codec: Algorithm) -> Result<(), WalkError> {
+    fn table<R: Read>(
+        &mut self,
+        block: &mut BlockReader<R>,
+        entry: &Entry,
+        codec: Algorithm,
+    ) -> Result<(), WalkError> {
         let mut text = decoder(codec, &mut *block)?;
         let mut hasher = RowHasher::new();
         let mut buf = vec![0; 128 << 10];

@@ -126,7 +126,9 @@ mod tests {
 
     #[test]
     fn a_name_finds_its_url_and_store() {
-        let c = config("store = '/all'\n[databases.shop]\nurl = 'postgres://u@h/shop'\nstore = '/own'\n[databases.b]\nurl = 'postgres://h/b'");
+        let c = config(
+            "store = '/all'\n[databases.shop]\nurl = 'postgres://u@h/shop'\nstore = '/own'\n[databases.b]\nurl = 'postgres://h/b'",
+        );
         let d = c.database("shop").unwrap();
         assert_eq!((d.name, d.url.as_str()), (Some("shop"), "postgres://u@h/shop"));
         assert_eq!(c.store(None, d.store.as_deref()), "/own");

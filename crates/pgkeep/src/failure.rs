@@ -26,6 +26,9 @@ pub(crate) struct Failure {
     pub(crate) message: String,
     #[serde(serialize_with = "as_code", rename = "exit_code")]
     pub(crate) exit: Exit,
+    /// Whether it is part of a JSON result that was printed already.
+    #[serde(skip)]
+    pub(crate) told: bool,
 }
 
 fn as_code<S: serde::Serializer>(exit: &Exit, s: S) -> Result<S::Ok, S::Error> {
@@ -36,7 +39,7 @@ pub(crate) type Result<T, E = Failure> = std::result::Result<T, E>;
 
 impl Failure {
     pub(crate) fn new(exit: Exit, kind: &'static str, message: impl Into<String>) -> Failure {
-        Failure { kind, message: message.into(), exit }
+        Failure { kind, message: message.into(), exit, told: false }
     }
 
     pub(crate) fn usage(message: impl Into<String>) -> Failure {

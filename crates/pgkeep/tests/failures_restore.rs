@@ -234,7 +234,7 @@ fn rows_that_a_trigger_of_the_target_changes_are_found() {
              end if; end $$;
          create event trigger arm on ddl_command_end when tag in ('CREATE TABLE') execute function arm()",
     );
-    restore(&sample, &target.url(), &[]).failed(3, &["NOT PROVEN: 1 differences", "public.u"]);
+    restore(&sample, &target.url(), &[]).failed(3, &["NOT PROVEN: 1 difference", "public.u"]);
 }
 
 #[test]

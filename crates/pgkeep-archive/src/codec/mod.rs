@@ -32,9 +32,10 @@ pub fn decoder<'a>(algorithm: Algorithm, r: impl Read + 'a) -> Result<Box<dyn Re
 
 /// Makes streams, one after the other, with one set of buffers: keep one per worker.
 ///
-/// Input of 64 to 256 KiB a call is best. Output is appended to the caller's buffer without a copy in between.
+/// Output is appended to the caller's buffer.
 pub struct Compressor {
     algorithm: Algorithm,
+    level: i32,
     encoder: Encoder,
 }
 
@@ -56,7 +57,7 @@ impl Compressor {
             Algorithm::Lz4 => Encoder::Lz4(Box::new(lz4::Encoder::new())),
             Algorithm::Zstd => Encoder::Zstd(zstd::Encoder::new(level).map_err(failed(Algorithm::Zstd))?),
         };
-        Ok(Self { algorithm: compression.algorithm, encoder })
+        Ok(Self { algorithm: compression.algorithm, level, encoder })
     }
 
     /// The algorithm.
@@ -64,7 +65,8 @@ impl Compressor {
         self.algorithm
     }
 
-    /// Compresses `input` and appends to `out` whatever is ready, which may be nothing.
+    /// Compresses `input` and appends to `out` whatever is ready, which may be nothing; see
+    /// [`input_size`](Self::input_size) and [`makes_frames`](Self::makes_frames).
     pub fn write(&mut self, input: &[u8], out: &mut Vec<u8>) -> Result<()> {
         match &mut self.encoder {
             Encoder::None => none::write(input, out),
@@ -94,9 +96,28 @@ impl Compressor {
             Encoder::None => {}
             Encoder::Gzip(e) => e.reset(),
             Encoder::Lz4(e) => e.reset(),
-            Encoder::Zstd(e) => e.reset().map_err(failed(self.algorithm))?,
+            Encoder::Zstd(e) => e.reset(),
         }
         Ok(())
+    }
+
+    /// Bytes of input that suit one call best.
+    pub fn input_size(&self) -> usize {
+        match self.encoder {
+            // A frame knows nothing of those before it: it must be long against the level's window (512 KiB at
+            // level 1, 2 MiB at 3), or the archive grows.
+            Encoder::Zstd(_) if self.level < 3 => 2 << 20,
+            Encoder::Zstd(_) => 8 << 20,
+            // A stream keeps its own window: what fits the second-level cache is best.
+            _ => 128 << 10,
+        }
+    }
+
+    /// Whether what one call of [`write`](Self::write) appends is a whole frame, which must then be a chunk of its
+    /// own: stock `pg_restore` drops whatever follows a frame's end in a chunk (`ReadDataFromArchiveZstd`,
+    /// src/bin/pg_dump/compress_zstd.c).
+    pub fn makes_frames(&self) -> bool {
+        self.algorithm == Algorithm::Zstd
     }
 }
 

@@ -50,7 +50,9 @@ pub(super) fn log_in(wire: &mut Wire, info: &ConnInfo) -> Result<()> {
             }
             12 => {
                 let s = scram.as_mut().ok_or_else(|| strange("SASL ended before it began"))?;
-                s.finish(rest).map_err(|e| strange(format!("the server could not prove that it knows the password: {e}")))?;
+                s.finish(rest).map_err(|e| {
+                    strange(format!("the server could not prove that it knows the password: {e}"))
+                })?;
             }
             other => {
                 return Err(EngineError::new(
@@ -85,7 +87,8 @@ fn startup(wire: &mut Wire, info: &ConnInfo) -> Result<()> {
 }
 
 fn split_code(body: &[u8]) -> Result<(u32, &[u8])> {
-    let (code, rest) = body.split_first_chunk::<4>().ok_or_else(|| strange("short authentication message"))?;
+    let (code, rest) =
+        body.split_first_chunk::<4>().ok_or_else(|| strange("short authentication message"))?;
     Ok((u32::from_be_bytes(*code), rest))
 }
 

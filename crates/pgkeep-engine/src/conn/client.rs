@@ -153,7 +153,11 @@ impl Client {
     }
 
     /// Runs statements and hands over each row as it comes.
-    pub fn query_each(&mut self, sql: impl AsRef<[u8]>, mut each: impl FnMut(Row) -> Result<()>) -> Result<()> {
+    pub fn query_each(
+        &mut self,
+        sql: impl AsRef<[u8]>,
+        mut each: impl FnMut(Row) -> Result<()>,
+    ) -> Result<()> {
         self.send_query(sql.as_ref())?;
         let mut first_error = None;
         loop {
@@ -198,7 +202,11 @@ impl Client {
     /// # Errors
     /// The server's, the connection's, or the sink's. After the sink's error the session is no longer usable
     /// (COPY cannot be left politely) and every further call fails.
-    pub fn copy_out(&mut self, sql: impl AsRef<[u8]>, mut sink: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
+    pub fn copy_out(
+        &mut self,
+        sql: impl AsRef<[u8]>,
+        mut sink: impl FnMut(&[u8]) -> Result<()>,
+    ) -> Result<()> {
         self.send_query(sql.as_ref())?;
         let mut error = None;
         self.in_copy = true;
@@ -226,7 +234,13 @@ impl Client {
         let mut error = None;
         loop {
             match self.wire.message(&mut self.body)? {
-                b'G' => return Ok(CopyIn { client: self, out: Vec::with_capacity(COPY_IN_BUFFER + 5), done: false }),
+                b'G' => {
+                    return Ok(CopyIn {
+                        client: self,
+                        out: Vec::with_capacity(COPY_IN_BUFFER + 5),
+                        done: false,
+                    });
+                }
                 b'E' => {
                     error.get_or_insert(reported(&self.body)?);
                 }
@@ -247,7 +261,11 @@ impl Client {
 
     fn send_query(&mut self, sql: &[u8]) -> Result<()> {
         if self.in_copy {
-            return Err(EngineError::new(ErrorKind::ConnectionLost, "connection lost", "an earlier COPY was given up"));
+            return Err(EngineError::new(
+                ErrorKind::ConnectionLost,
+                "connection lost",
+                "an earlier COPY was given up",
+            ));
         }
         if sql.contains(&0) {
             return Err(protocol("SQL text holds a zero byte"));

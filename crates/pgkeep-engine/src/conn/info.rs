@@ -81,13 +81,31 @@ pub struct ConnInfo {
 
 /// Keys that are understood and carried out.
 const KEYS: &[&str] = &[
-    "host", "hostaddr", "port", "user", "password", "dbname", "sslmode", "sslrootcert", "connect_timeout",
-    "application_name", "options",
+    "host",
+    "hostaddr",
+    "port",
+    "user",
+    "password",
+    "dbname",
+    "sslmode",
+    "sslrootcert",
+    "connect_timeout",
+    "application_name",
+    "options",
 ];
 /// Keys of libpq that change nothing here and are taken without a word.
 const IGNORED: &[&str] = &[
-    "client_encoding", "fallback_application_name", "keepalives", "keepalives_idle", "keepalives_interval",
-    "keepalives_count", "tcp_user_timeout", "gssencmode", "channel_binding", "sslcompression", "sslsni",
+    "client_encoding",
+    "fallback_application_name",
+    "keepalives",
+    "keepalives_idle",
+    "keepalives_interval",
+    "keepalives_count",
+    "tcp_user_timeout",
+    "gssencmode",
+    "channel_binding",
+    "sslcompression",
+    "sslsni",
 ];
 
 impl ConnInfo {
@@ -112,7 +130,7 @@ impl ConnInfo {
         } else {
             parse_pairs(s)?
         };
-        for (key, _) in &keys {
+        for key in keys.keys() {
             if !KEYS.contains(&key.as_str()) && !IGNORED.contains(&key.as_str()) {
                 return Err(bad(format!("unknown connection parameter \"{key}\""))
                     .hint(format!("known are {}", KEYS.join(", "))));
@@ -287,9 +305,7 @@ fn parse_url(s: &str) -> Result<BTreeMap<String, String>> {
         keys.insert("dbname".into(), decode(d)?);
     }
     for pair in query.unwrap_or_default().split('&').filter(|p| !p.is_empty()) {
-        let (k, v) = pair
-            .split_once('=')
-            .ok_or_else(|| bad("a parameter after \"?\" has no \"=\""))?;
+        let (k, v) = pair.split_once('=').ok_or_else(|| bad("a parameter after \"?\" has no \"=\""))?;
         let (k, v) = (decode(k)?, decode(v)?);
         // JDBC's spelling, which libpq takes too.
         let (k, v) = if k == "ssl" && v == "true" { ("sslmode".into(), "require".into()) } else { (k, v) };
@@ -345,8 +361,10 @@ mod tests {
 
     #[test]
     fn a_url_says_everything() {
-        let c = parse("postgres://al%20ice:p%40ss:w@db.example.com:6543/shop?sslmode=verify-full&connect_timeout=3")
-            .unwrap();
+        let c = parse(
+            "postgres://al%20ice:p%40ss:w@db.example.com:6543/shop?sslmode=verify-full&connect_timeout=3",
+        )
+        .unwrap();
         assert_eq!((c.user.as_str(), c.password.as_deref()), ("al ice", Some("p@ss:w")));
         assert_eq!((c.host.as_str(), c.port, c.database.as_str()), ("db.example.com", 6543, "shop"));
         assert_eq!((c.sslmode, c.connect_timeout), (SslMode::VerifyFull, Duration::from_secs(3)));
@@ -364,7 +382,10 @@ mod tests {
         assert_eq!(c.kind, ErrorKind::Config);
         let c = parse(r"host=/var/run  user='o\'neil' dbname=x password=a\ b").unwrap();
         assert!(c.is_unix());
-        assert_eq!((c.user.as_str(), c.database.as_str(), c.password.as_deref()), ("o'neil", "x", Some("a b")));
+        assert_eq!(
+            (c.user.as_str(), c.database.as_str(), c.password.as_deref()),
+            ("o'neil", "x", Some("a b"))
+        );
     }
 
     #[test]

@@ -13,8 +13,8 @@ mod stream;
 mod tls;
 mod wire;
 
-pub use client::{Canceller, Client, CopyIn, Row};
 pub(crate) use client::major_of;
+pub use client::{Canceller, Client, CopyIn, Row};
 pub use info::{ConnInfo, SslMode};
 pub use quote::{quote_ident, quote_literal};
 pub use server_error::ServerError;

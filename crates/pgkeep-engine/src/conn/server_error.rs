@@ -76,7 +76,9 @@ impl From<ServerError> for EngineError {
             "53200" if e.message.contains("shared memory") => {
                 Some("raise max_locks_per_transaction on the server: a backup locks every table once".into())
             }
-            "53300" => Some("the server has no free connection: use fewer --jobs or raise max_connections".into()),
+            "53300" => {
+                Some("the server has no free connection: use fewer --jobs or raise max_connections".into())
+            }
             "3D000" => Some("check the database's name: psql -l lists what is there".into()),
             "28P01" => Some("check the user and its password".into()),
             "40001" if e.message.contains("recovery") => {
@@ -95,7 +97,10 @@ mod tests {
     #[test]
     fn what_ends_the_session_is_a_lost_connection_but_for_a_refused_log_in() {
         let kind = |body: &[u8]| EngineError::from(ServerError::parse(body)).kind;
-        assert_eq!(kind(b"VFATAL\0C57P01\0Mterminating connection due to administrator command\0"), ErrorKind::ConnectionLost);
+        assert_eq!(
+            kind(b"VFATAL\0C57P01\0Mterminating connection due to administrator command\0"),
+            ErrorKind::ConnectionLost
+        );
         assert_eq!(kind(b"VFATAL\0C28P01\0Mpassword authentication failed\0"), ErrorKind::Authentication);
         assert_eq!(kind(b"VERROR\0C57014\0Mcanceling statement due to user request\0"), ErrorKind::Server);
     }

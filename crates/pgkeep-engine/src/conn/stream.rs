@@ -42,7 +42,9 @@ impl Stream {
         let mut s = tcp(info)?;
         s.set_read_timeout(Some(info.connect_timeout)).map_err(|e| unreachable(info, &e))?;
         let mut answer = [0u8];
-        s.write_all(&SSL_REQUEST).and_then(|()| s.read_exact(&mut answer)).map_err(|e| unreachable(info, &e))?;
+        s.write_all(&SSL_REQUEST)
+            .and_then(|()| s.read_exact(&mut answer))
+            .map_err(|e| unreachable(info, &e))?;
         match answer[0] {
             b'S' => {
                 let session = tls::session(info)?;

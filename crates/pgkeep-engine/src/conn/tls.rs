@@ -92,7 +92,8 @@ impl ServerCertVerifier for Verifier {
         let Some(inner) = &self.inner else { return Ok(ServerCertVerified::assertion()) };
         match inner.verify_server_cert(cert, intermediates, name, ocsp, now) {
             Err(rustls::Error::InvalidCertificate(
-                rustls::CertificateError::NotValidForName | rustls::CertificateError::NotValidForNameContext { .. },
+                rustls::CertificateError::NotValidForName
+                | rustls::CertificateError::NotValidForNameContext { .. },
             )) if self.verify == Verify::Ca => Ok(ServerCertVerified::assertion()),
             Ok(ok) => {
                 if self.verify == Verify::Full {

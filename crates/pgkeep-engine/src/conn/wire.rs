@@ -41,9 +41,11 @@ impl Wire {
     fn still_wanted(&self) -> Result<()> {
         self.cancel.check()?;
         match self.patience {
-            Some((until, time)) if Instant::now() >= until => {
-                Err(EngineError::new(ErrorKind::Connect, "", format!("no answer within {} s", time.as_secs())))
-            }
+            Some((until, time)) if Instant::now() >= until => Err(EngineError::new(
+                ErrorKind::Connect,
+                "",
+                format!("no answer within {} s", time.as_secs()),
+            )),
             _ => Ok(()),
         }
     }
@@ -99,7 +101,7 @@ impl Wire {
         }
         let h = &self.buf[self.start..];
         let len = u32::from_be_bytes([h[1], h[2], h[3], h[4]]) as usize;
-        if len < 4 || len > MAX_BODY {
+        if !(4..=MAX_BODY).contains(&len) {
             return Err(lost(format!("message of type {:?} with impossible length {len}", h[0] as char)));
         }
         let kind = h[0];

@@ -44,8 +44,10 @@ pub(super) fn identify(client: &mut Client) -> Result<DatabaseIdentity> {
              FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()",
         )
         .map_err(|e| e.during("identifying the database"))?;
-    let system_identifier =
-        client.query_one("SELECT system_identifier FROM pg_catalog.pg_control_system()").ok().map(|r| r.text(0));
+    let system_identifier = client
+        .query_one("SELECT system_identifier FROM pg_catalog.pg_control_system()")
+        .ok()
+        .map(|r| r.text(0));
     let info = client.info();
     Ok(DatabaseIdentity {
         name: info.database.clone(),
@@ -145,7 +147,12 @@ pub(super) fn blockers(info: &ConnInfo, cancel: &Cancel) -> Option<String> {
             let verb = if r.bool(3) { "held" } else { "wanted" };
             // Only the statement's first word: the rest can hold values that do not belong in a log.
             let statement = r.bytes(5).and_then(|q| q.words().next()).unwrap_or_default().to_owned();
-            format!("{} is {verb} exclusively by process {} ({}, {statement} …)", r.text(0), r.text(1), r.text(4))
+            format!(
+                "{} is {verb} exclusively by process {} ({}, {statement} …)",
+                r.text(0),
+                r.text(1),
+                r.text(4)
+            )
         })
         .collect();
     (!list.is_empty()).then(|| list.join("; "))

@@ -36,14 +36,19 @@ pub(super) fn by_entry(entries: &[Entry]) -> HashMap<DumpId, Vec<u32>> {
         .iter()
         .filter(|e| e.desc_is("BLOBS"))
         .map(|e| {
-            let listed: Vec<u32> = e.dependencies.iter().filter_map(|d| metadata.get(d)).flatten().copied().collect();
+            let listed: Vec<u32> =
+                e.dependencies.iter().filter_map(|d| metadata.get(d)).flatten().copied().collect();
             (e.id, if listed.is_empty() { single.clone() } else { listed })
         })
         .collect()
 }
 
 /// Reads objects in the session's snapshot and writes them into the piece's block.
-pub(super) fn copy(client: &mut Client, oids: &[u32], writer: &mut PieceWriter<'_, '_, '_>) -> Result<Fingerprint> {
+pub(super) fn copy(
+    client: &mut Client,
+    oids: &[u32],
+    writer: &mut PieceWriter<'_, '_, '_>,
+) -> Result<Fingerprint> {
     let mut total = Fingerprint::default();
     for batch in oids.chunks(BATCH) {
         let list: Vec<String> = batch.iter().map(u32::to_string).collect();
@@ -83,7 +88,8 @@ pub(super) fn copy(client: &mut Client, oids: &[u32], writer: &mut PieceWriter<'
 
 /// A bytea in its hex form, `\x00ff…`.
 fn unhex(row: &Row, column: usize) -> Result<Vec<u8>> {
-    let strange = || EngineError::new(ErrorKind::Server, "reading large objects", "the server sent no hex bytea");
+    let strange =
+        || EngineError::new(ErrorKind::Server, "reading large objects", "the server sent no hex bytea");
     let text = row.bytes(column).and_then(|t| t.strip_prefix(b"\\x")).ok_or_else(strange)?;
     let digit = |b: u8| match b {
         b'0'..=b'9' => Some(b - b'0'),

@@ -17,8 +17,8 @@ use pgkeep_archive::Compression;
 
 pub use run::dump;
 
-pub use crate::report::{DatabaseIdentity, DumpReport};
 use crate::error::Result;
+pub use crate::report::{DatabaseIdentity, DumpReport};
 
 /// How to dump.
 #[derive(Debug, Clone)]

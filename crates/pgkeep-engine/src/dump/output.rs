@@ -142,11 +142,11 @@ impl<'a> Output<'a> {
         let mut state = self.lock();
         loop {
             self.check(&state)?;
-            if !self.ordered || state.next == piece {
-                if let Some(writer) = state.writer.take() {
-                    let start = writer.position;
-                    return Ok(Stream { output: self, writer: Some(writer), piece, id, start });
-                }
+            if (!self.ordered || state.next == piece)
+                && let Some(writer) = state.writer.take()
+            {
+                let start = writer.position;
+                return Ok(Stream { output: self, writer: Some(writer), piece, id, start });
             }
             state = self.wait(state);
         }
@@ -156,7 +156,11 @@ impl<'a> Output<'a> {
     pub(super) fn finish(self) -> Result<u64> {
         let state = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
         let Some(writer) = state.writer.filter(|_| !state.failed && state.ready.is_empty()) else {
-            return Err(EngineError::new(ErrorKind::Other, "finishing the archive", "a piece was not written"));
+            return Err(EngineError::new(
+                ErrorKind::Other,
+                "finishing the archive",
+                "a piece was not written",
+            ));
         };
         match writer.sink {
             Sink::Object(o) => {
@@ -235,7 +239,12 @@ impl Stream<'_, '_> {
     /// The block is whole.
     pub(super) fn end(mut self) -> Result<()> {
         if let Some(w) = &mut self.writer {
-            w.placed.push(Placed { piece: self.piece, id: self.id, offset: self.start, len: w.position - self.start });
+            w.placed.push(Placed {
+                piece: self.piece,
+                id: self.id,
+                offset: self.start,
+                len: w.position - self.start,
+            });
         }
         self.give_back(true)
     }

@@ -151,7 +151,10 @@ mod tests {
             text(copy_statement(&table(b'r'), b"a", None, Some(Blocks { from: 5, to: Some(9) }))),
             "COPY (SELECT a FROM ONLY s.t WHERE ctid >= '(5,0)'::pg_catalog.tid AND ctid < '(9,0)'::pg_catalog.tid) TO STDOUT"
         );
-        assert_eq!(text(copy_statement(&table(b'r'), b"", None, None)), "COPY (SELECT  FROM ONLY s.t) TO STDOUT");
+        assert_eq!(
+            text(copy_statement(&table(b'r'), b"", None, None)),
+            "COPY (SELECT  FROM ONLY s.t) TO STDOUT"
+        );
         assert_eq!(
             text(copy_statement(&table(b'f'), b"a", Some(b"WHERE x"), None)),
             "COPY (SELECT a FROM ONLY s.t WHERE x) TO STDOUT"

@@ -2,7 +2,8 @@
 //! streams beyond.
 
 use pgkeep_archive::{
-    BlockKind, Compressor, DumpId, begin_block, end_blobs, end_block, push_blob_end, push_blob_start, push_chunk,
+    BlockKind, Compressor, DumpId, begin_block, end_blobs, end_block, push_blob_end, push_blob_start,
+    push_chunk,
 };
 
 use super::output::{Block, Output, Stream};
@@ -38,13 +39,29 @@ impl<'w, 'o, 'a> PieceWriter<'w, 'o, 'a> {
         let mut head = Vec::new();
         begin_block(kind, id, &mut head);
         block.push(head);
-        PieceWriter { output, compressor, piece, id, kind, block, stream: None, chunk: Vec::new(), in_blob: false, bound }
+        PieceWriter {
+            output,
+            compressor,
+            piece,
+            id,
+            kind,
+            block,
+            stream: None,
+            chunk: Vec::new(),
+            in_blob: false,
+            bound,
+        }
     }
 
     /// Takes text of the piece (or of the large object that was begun).
     pub(super) fn write(&mut self, text: &[u8]) -> Result<()> {
         self.compressor.write(text, &mut self.chunk)?;
-        if self.chunk.len() >= CHUNK { self.flush_chunk() } else { Ok(()) }
+        if self.chunk.len() >= CHUNK || self.compressor.makes_frames() { self.flush_chunk() } else { Ok(()) }
+    }
+
+    /// Bytes of text that suit one call of [`write`](Self::write) best.
+    pub(super) fn input_size(&self) -> usize {
+        self.compressor.input_size()
     }
 
     pub(super) fn begin_blob(&mut self, oid: u32) -> Result<()> {
@@ -84,8 +101,7 @@ impl<'w, 'o, 'a> PieceWriter<'w, 'o, 'a> {
     /// Gives the piece up. True if a part of it is in the archive already, as a dead block that readers skip: it
     /// must then be written again under another id.
     pub(super) fn abandon(mut self) -> Result<bool> {
-        // The codec keeps nothing of an unfinished stream.
-        self.compressor.finish(&mut Vec::new())?;
+        self.compressor.reset()?;
         let Some(mut stream) = self.stream.take() else { return Ok(false) };
         let mut out = Vec::new();
         match self.kind {

@@ -2,9 +2,13 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
 
 use bstr::ByteSlice;
-use pgkeep_archive::{Algorithm, BlockKind, Compression, Compressor, DumpId, Entry, Layout, OffsetMode, SegmentPlan, Toc};
+use crossbeam_channel::RecvTimeoutError;
+use pgkeep_archive::{
+    Algorithm, BlockKind, Compression, Compressor, DumpId, Entry, Layout, OffsetMode, SegmentPlan, Toc,
+};
 
 use super::catalog::{self, TableFacts, TableName};
 use super::coordinator::{Coordinator, LockFailure, blockers, lock_pause};
@@ -25,6 +29,10 @@ use crate::session::{self, encoding_of};
 
 /// New starts with a fresh snapshot after DDL came between the schema and our locks.
 const STARTS: u32 = 5;
+
+/// How often the coordinator's connection is asked whether it lives while the workers read: without it hours of
+/// reading would be for nothing.
+const ALIVE: Duration = Duration::from_secs(10);
 
 /// Dumps one database into one archive.
 ///
@@ -69,7 +77,8 @@ pub fn dump(
     let capacity = options.piece_memory * 2;
     // The workers' own flag: one failure stops them all.
     let stop = cancel.child();
-    let output = Output::begin(target, work.layout, archive_size(expected, compression), capacity, stop.clone())?;
+    let output =
+        Output::begin(target, work.layout, archive_size(expected, compression), capacity, stop.clone())?;
     let shared = Shared {
         info: info.clone(),
         encoding: encoding.clone(),
@@ -83,7 +92,8 @@ pub fn dump(
         cancel: stop,
     };
     let mut tables = work.tables;
-    let blobs = read_all(&shared, jobs, &mut coordinator, &mut tables).map_err(|e| cause(e, &mut coordinator))?;
+    let blobs =
+        read_all(&shared, jobs, &mut coordinator, &mut tables).map_err(|e| cause(e, &mut coordinator))?;
     drop(shared);
 
     // The snapshot was whole to the last row only if its owner lived as long.
@@ -117,9 +127,9 @@ fn cause(e: EngineError, coordinator: &mut Coordinator) -> EngineError {
         return e;
     }
     match coordinator.client.execute("SELECT 1") {
-        Err(lost) if lost.is_connection_lost() => lost
-            .during("the connection that holds the snapshot")
-            .hint("rows can be read under one snapshot only while its connection lives: run the backup again"),
+        Err(lost) if lost.is_connection_lost() => lost.during("the connection that holds the snapshot").hint(
+            "rows can be read under one snapshot only while its connection lives: run the backup again",
+        ),
         _ => e,
     }
 }
@@ -141,7 +151,8 @@ fn read_schema(
         let request = SchemaRequest { info, snapshot: &snapshot, lock_timeout: options.lock_timeout, cancel };
         let read = source.read(&request, &mut |toc| {
             session::prepare(&mut coordinator.client, &encoding_of(toc)?)?;
-            let oids: Vec<u32> = toc.entries.iter().filter(|e| e.desc_is("TABLE DATA")).filter_map(oid_of).collect();
+            let oids: Vec<u32> =
+                toc.entries.iter().filter(|e| e.desc_is("TABLE DATA")).filter_map(oid_of).collect();
             names = catalog::names(&mut coordinator.client, &oids)?;
             // LOCK TABLE takes tables and views only (RangeVarCallbackForLockTable, src/backend/commands/lockcmds.c).
             let lockable: Vec<TableName> =
@@ -166,7 +177,9 @@ fn read_schema(
                 cancel.check()?;
                 coordinator.renew()?;
             }
-            (Err(e), None) if e.kind == ErrorKind::LockTimeout => return Err(told(e, blockers(info, cancel))),
+            (Err(e), None) if e.kind == ErrorKind::LockTimeout => {
+                return Err(told(e, blockers(info, cancel)));
+            }
             (Err(e), None) => return Err(e),
         }
     }
@@ -205,15 +218,9 @@ fn lay_out(
     let total: u64 = facts.values().map(|f| f.bytes).sum();
     let segment = options.segment_size.unwrap_or_else(|| plan::segment_size(total));
 
-    let data: HashMap<DumpId, Entry> = toc
-        .entries
-        .iter()
-        .filter(|e| e.has_data && (e.desc_is("TABLE DATA") || e.desc_is("BLOBS")))
-        .map(|e| (e.id, e.clone()))
-        .collect();
     let mut cuts: HashMap<DumpId, Vec<Blocks>> = HashMap::new();
     if options.segments {
-        for entry in data.values().filter(|e| e.desc_is("TABLE DATA")) {
+        for entry in toc.entries.iter().filter(|e| e.has_data && e.desc_is("TABLE DATA")) {
             let Some(facts) = oid_of(entry).and_then(|oid| facts.get(&oid)) else { continue };
             let ranges = plan::cut(facts, server_major, segment);
             if !ranges.is_empty() {
@@ -221,11 +228,16 @@ fn lay_out(
             }
         }
     }
-    let segment_plan: Vec<SegmentPlan> =
-        toc.entries.iter().filter_map(|e| Some(SegmentPlan { entry: e.id, segments: cuts.get(&e.id)?.len() })).collect();
+    let segment_plan: Vec<SegmentPlan> = toc
+        .entries
+        .iter()
+        .filter_map(|e| Some(SegmentPlan { entry: e.id, segments: cuts.get(&e.id)?.len() }))
+        .collect();
     // One spare id for every retry that is still allowed; lost connections are few or the run is lost.
     let layout = Layout::new(toc, &segment_plan, 64, compression, mode)?;
 
+    let data: HashMap<DumpId, &Entry> =
+        layout.toc().entries.iter().filter(|e| e.has_data).map(|e| (e.id, e)).collect();
     let mut tables: Vec<TableReport> = Vec::new();
     let mut of_entry: HashMap<DumpId, usize> = HashMap::new();
     let mut pieces = Vec::with_capacity(layout.pieces().len());
@@ -239,8 +251,12 @@ fn lay_out(
         }
         let oid = oid_of(entry).ok_or_else(|| no_such(p.entry))?;
         let table = names.get(&oid).ok_or_else(|| {
-            EngineError::new(ErrorKind::Server, entry.display().to_string(), "the table is not in the catalog any more")
-                .hint("it was dropped while the backup began; run it again")
+            EngineError::new(
+                ErrorKind::Server,
+                entry.display().to_string(),
+                "the table is not in the catalog any more",
+            )
+            .hint("it was dropped while the backup began; run it again")
         })?;
         let default = TableFacts::default();
         let facts = facts.get(&oid).unwrap_or(&default);
@@ -304,8 +320,19 @@ fn read_all(
         let mut not_started = 0;
         let mut compressor = None;
         while running > 0 {
-            let Ok(message) = receive.recv() else { break };
+            let message = match receive.recv_timeout(ALIVE) {
+                Ok(message) => message,
+                // Also keeps the connection from looking idle to whatever is between.
+                Err(RecvTimeoutError::Timeout) => match coordinator.client.execute("SELECT") {
+                    Ok(()) => continue,
+                    Err(e) => Message::CoordinatorLost(e),
+                },
+                Err(RecvTimeoutError::Disconnected) => break,
+            };
             let failed = match message {
+                Message::CoordinatorLost(e) => {
+                    Err(e.during("the connection that holds the snapshot and the locks"))
+                }
                 Message::Done(done) => {
                     take(done);
                     Ok(())
@@ -352,7 +379,9 @@ fn read_deferred(
     compressor: &mut Option<Compressor>,
 ) -> Result<Done> {
     let piece = shared.pieces.iter().find(|p| p.index == index).ok_or_else(EngineError::cancelled)?;
-    shared.progress.note(format!("{}: a schema change waits for it; read by the coordinator", piece.display()));
+    shared
+        .progress
+        .note(format!("{}: a schema change waits for it; read by the coordinator", piece.display()));
     let compressor = match compressor {
         Some(c) => c,
         none => none.insert(Compressor::new(shared.compression)?),

@@ -17,9 +17,6 @@ use crate::fingerprint::{Fingerprint, RowHasher};
 use crate::progress::Progress;
 use crate::session;
 
-/// Text gathered before it is hashed and compressed: small enough for the second-level cache, large enough that
-/// the codec's cost for a call does not show.
-const BATCH: usize = 128 << 10;
 /// Tries of one piece, the first included.
 const TRIES: u32 = 4;
 
@@ -52,6 +49,8 @@ pub(super) enum Message {
     Done(Done),
     /// Its lock is not to be had while DDL waits for the table: only the coordinator, which holds it, can read it.
     Deferred(usize),
+    /// The coordinator's connection does not answer any more.
+    CoordinatorLost(EngineError),
     /// The worker could not connect and took nothing.
     NotStarted(EngineError),
     /// The worker ended, well or not.
@@ -82,7 +81,8 @@ fn take_pieces(shared: &Shared<'_, '_>, messages: &Sender<Message>, client: Clie
                 kind_of(piece),
                 shared.bound,
             );
-            let read = connected(&mut session, shared).and_then(|client| read(client, piece, &mut writer, shared, true));
+            let read = connected(&mut session, shared)
+                .and_then(|client| read(client, piece, &mut writer, shared, true));
             let error = match read {
                 Ok(fingerprint) => {
                     writer.finish()?;
@@ -138,7 +138,9 @@ fn connect(shared: &Shared<'_, '_>) -> Result<Client> {
             session::prepare(&mut client, &shared.encoding)?;
             // Tid Range Scans where a sequential scan of the whole table looks cheaper; no just-in-time
             // compilation, which the planner would choose for the seeming cost.
-            client.execute("SET enable_seqscan = off; SET jit = off; SET max_parallel_workers_per_gather = 0")?;
+            client.execute(
+                "SET enable_seqscan = off; SET jit = off; SET max_parallel_workers_per_gather = 0",
+            )?;
             client
                 .execute(format!(
                     "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET TRANSACTION SNAPSHOT '{}'",
@@ -189,28 +191,42 @@ pub(super) fn read(
     }
     sql.extend_from_slice(copy);
     let mut hasher = RowHasher::new();
-    let mut batch: Vec<u8> = Vec::with_capacity(BATCH + (16 << 10));
-    let mut seen = 0;
+    let full = writer.input_size();
+    let mut batch: Vec<u8> = Vec::with_capacity(full + TOLD);
+    let mut told = Told::default();
     client.copy_out(&sql, |bytes| {
+        hasher.update(bytes);
         batch.extend_from_slice(bytes);
-        if batch.len() < BATCH {
-            return Ok(());
+        if hasher.bytes() - told.bytes >= TOLD as u64 {
+            shared.cancel.check()?;
+            told.tell(&hasher, shared.progress);
         }
-        shared.cancel.check()?;
-        hasher.update(&batch);
-        writer.write(&batch)?;
-        Progress::add(&shared.progress.bytes, batch.len() as u64);
-        let rows = hasher.rows();
-        Progress::add(&shared.progress.rows, rows - seen);
-        seen = rows;
-        batch.clear();
+        if batch.len() >= full {
+            writer.write(&batch)?;
+            batch.clear();
+        }
         Ok(())
     })?;
-    hasher.update(&batch);
-    Progress::add(&shared.progress.bytes, batch.len() as u64);
+    told.tell(&hasher, shared.progress);
     batch.extend_from_slice(END_OF_DATA);
     writer.write(&batch)?;
-    let fingerprint = hasher.finish();
-    Progress::add(&shared.progress.rows, fingerprint.rows - seen);
-    Ok(fingerprint)
+    Ok(hasher.finish())
+}
+
+/// Bytes between two looks at the cancel flag and two moves of the counters.
+const TOLD: usize = 256 << 10;
+
+/// How far the shared counters know of a piece.
+#[derive(Default)]
+struct Told {
+    rows: u64,
+    bytes: u64,
+}
+
+impl Told {
+    fn tell(&mut self, hasher: &RowHasher, progress: &Progress) {
+        Progress::add(&progress.rows, hasher.rows() - self.rows);
+        Progress::add(&progress.bytes, hasher.bytes() - self.bytes);
+        *self = Told { rows: hasher.rows(), bytes: hasher.bytes() };
+    }
 }

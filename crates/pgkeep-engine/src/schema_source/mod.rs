@@ -40,5 +40,9 @@ pub trait SchemaSource {
     ///
     /// # Errors
     /// Those of `while_held` unchanged; else what the source could not read, by object.
-    fn read(&self, request: &SchemaRequest<'_>, while_held: &mut dyn FnMut(&Toc) -> Result<()>) -> Result<Toc>;
+    fn read(
+        &self,
+        request: &SchemaRequest<'_>,
+        while_held: &mut dyn FnMut(&Toc) -> Result<()>,
+    ) -> Result<Toc>;
 }

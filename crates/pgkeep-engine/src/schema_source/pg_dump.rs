@@ -29,7 +29,11 @@ impl SchemaSource for PgDump {
         format!("pg_dump {}", self.tool.version)
     }
 
-    fn read(&self, request: &SchemaRequest<'_>, while_held: &mut dyn FnMut(&Toc) -> Result<()>) -> Result<Toc> {
+    fn read(
+        &self,
+        request: &SchemaRequest<'_>,
+        while_held: &mut dyn FnMut(&Toc) -> Result<()>,
+    ) -> Result<Toc> {
         let mut command = Command::new(&self.tool.path);
         command.args(["-Fc", "-Z0", "--no-password"]).arg(format!("--snapshot={}", request.snapshot));
         if let Some(t) = request.lock_timeout {
@@ -37,17 +41,24 @@ impl SchemaSource for PgDump {
         }
         // What libpq would take from the environment is decided by `info` alone; a foreign client encoding
         // would turn the archive's text into another one than the database's.
-        for var in ["PGCLIENTENCODING", "PGSERVICE", "PGHOSTADDR", "PGPASSFILE", "PGSSLNEGOTIATION", "PGREQUIRESSL"] {
+        for var in
+            ["PGCLIENTENCODING", "PGSERVICE", "PGHOSTADDR", "PGPASSFILE", "PGSSLNEGOTIATION", "PGREQUIRESSL"]
+        {
             command.env_remove(var);
         }
         command.envs(request.info.to_env()).env("LC_MESSAGES", "C");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let child = command.spawn().map_err(|e| {
-            EngineError::new(ErrorKind::ClientTool, format!("starting {}", self.tool.path.display()), e.to_string())
+            EngineError::new(
+                ErrorKind::ClientTool,
+                format!("starting {}", self.tool.path.display()),
+                e.to_string(),
+            )
         })?;
         let mut running = Running::new(child, request.cancel.clone());
         let stdout = running.child.stdout.take();
-        let mut stdout = BufReader::with_capacity(64 << 10, stdout.ok_or_else(|| tool_error("pg_dump has no output"))?);
+        let mut stdout =
+            BufReader::with_capacity(64 << 10, stdout.ok_or_else(|| tool_error("pg_dump has no output"))?);
         let parsed = Toc::read(&mut stdout);
         request.cancel.check()?;
         match parsed {
@@ -87,7 +98,9 @@ impl Running {
         let watch = std::thread::spawn(move || {
             loop {
                 match stop.recv_timeout(Duration::from_millis(200)) {
-                    Err(crossbeam_channel::RecvTimeoutError::Timeout) if cancel.is_raised() => return terminate(pid),
+                    Err(crossbeam_channel::RecvTimeoutError::Timeout) if cancel.is_raised() => {
+                        return terminate(pid);
+                    }
                     Err(crossbeam_channel::RecvTimeoutError::Timeout) => {}
                     _ => return,
                 }
@@ -187,11 +200,13 @@ fn explain(stderr: &str, parse: &str) -> EngineError {
     } else if query.starts_with("LOCK TABLE") && lower.contains("timeout") {
         // --lock-wait-timeout is a statement timeout (getTables, src/bin/pg_dump/pg_dump.c).
         e.kind = ErrorKind::LockTimeout;
-        let mut tables: String = query.trim_end_matches(';').chars().skip("LOCK TABLE ".len()).take(200).collect();
+        let mut tables: String =
+            query.trim_end_matches(';').chars().skip("LOCK TABLE ".len()).take(200).collect();
         tables.truncate(tables.find(" IN ACCESS SHARE MODE").unwrap_or(tables.len()));
         e.why = format!("lock timeout: waited in vain to read {tables}");
     } else if lower.contains("server version mismatch") {
-        e = e.hint("install a pg_dump that is not older than the server, or name its folder in PGKEEP_PG_BIN");
+        e = e
+            .hint("install a pg_dump that is not older than the server, or name its folder in PGKEEP_PG_BIN");
     } else if lower.contains("out of shared memory") {
         e = e.hint("raise max_locks_per_transaction on the server: a backup locks every table once");
     } else if LOST.iter().any(|words| lower.contains(words)) {

@@ -17,7 +17,7 @@ use serde_json::json;
 
 use crate::config::{Config, Named};
 use crate::failure::{Exit, Failure, Result};
-use crate::show::{Display, ProgressMode, bytes, count, duration, print, print_json, warn};
+use crate::show::{Display, ProgressMode, bytes, count, duration, plural, print, print_json, warn};
 use crate::signals;
 use crate::target::ArchiveUpload;
 
@@ -83,7 +83,9 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
     }
     match failures.into_iter().next() {
         None => Ok(()),
-        Some(first) => Err(Failure { message: format!("not every database was backed up: {}", first.message), ..first }),
+        Some(first) => {
+            Err(Failure { message: format!("not every database was backed up: {}", first.message), ..first })
+        }
     }
 }
 
@@ -101,10 +103,11 @@ fn dump_options(options: &Options, named: &Named<'_>) -> Result<DumpOptions> {
         }
     };
     let defaults = DumpOptions::default();
-    let lock_timeout = match options.lock_timeout.as_deref().or(settings.and_then(|s| s.lock_timeout.as_deref())) {
-        None => defaults.lock_timeout,
-        Some(text) => lock_timeout(text)?,
-    };
+    let lock_timeout =
+        match options.lock_timeout.as_deref().or(settings.and_then(|s| s.lock_timeout.as_deref())) {
+            None => defaults.lock_timeout,
+            Some(text) => lock_timeout(text)?,
+        };
     if options.segment_size.is_some_and(|s| s.as_u64() < 64 << 10) {
         return Err(Failure::usage("--segment-size: at least 64KiB"));
     }
@@ -126,7 +129,9 @@ fn lock_timeout(text: &str) -> Result<Option<Duration>> {
         .ok()
         .and_then(|d| Duration::try_from(d).ok())
         .map(|d| (!d.is_zero()).then_some(d))
-        .ok_or_else(|| Failure::usage(format!("--lock-timeout {text}: write it like 30s, 5m or 1h; 0 waits for ever")))
+        .ok_or_else(|| {
+            Failure::usage(format!("--lock-timeout {text}: write it like 30s, 5m or 1h; 0 waits for ever"))
+        })
 }
 
 fn one(options: &Options, config: &Config, named: &Named<'_>, cancel: &Cancel) -> Result<()> {
@@ -156,7 +161,9 @@ fn one(options: &Options, config: &Config, named: &Named<'_>, cancel: &Cancel) -
 fn raw_stdout() -> Result<std::fs::File> {
     let stdout = std::io::stdout();
     if stdout.is_terminal() {
-        return Err(Failure::usage("--to - writes a binary archive, and standard output is a terminal\n  hint: | or > it"));
+        return Err(Failure::usage(
+            "--to - writes a binary archive, and standard output is a terminal\n  hint: | or > it",
+        ));
     }
     let file = stdout.as_fd().try_clone_to_owned();
     file.map(Into::into).map_err(|e| Failure::new(Exit::Failed, "failed", format!("standard output: {e}")))
@@ -238,9 +245,9 @@ fn told(options: &Options, store: &Store, manifest: &Manifest, took: Duration) {
         manifest.dump.compression,
         text as f64 / manifest.object.size.max(1) as f64
     ));
-    print(format!("  tables    {}, {} rows", count(manifest.dump.tables.len() as u64), count(rows)));
+    print(format!("  tables    {}, {}", count(manifest.dump.tables.len() as u64), plural(rows, "row")));
     print(format!("  snapshot  {}", snapshot(&manifest.dump)));
-    print(format!("  took      {} over {} connections", duration(took), manifest.dump.jobs));
+    print(format!("  took      {} over {}", duration(took), plural(manifest.dump.jobs as u64, "connection")));
 }
 
 pub(super) fn snapshot(report: &DumpReport) -> String {
@@ -262,10 +269,10 @@ fn told_pipe(options: &Options, report: &DumpReport, took: Duration) -> Result<(
         warn(result.to_string());
     } else {
         warn(format!(
-            "wrote {} ({} rows of {} tables) in {}; a pipe keeps no manifest",
+            "wrote {} ({} of {}) in {}; a pipe keeps no manifest",
             bytes(report.archive_len),
-            count(rows),
-            count(report.tables.len() as u64),
+            plural(rows, "row"),
+            plural(report.tables.len() as u64, "table"),
             duration(took)
         ));
     }

@@ -66,7 +66,7 @@ pub(crate) fn main() -> ExitCode {
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            if json {
+            if json && !failure.told {
                 print_json(&json!({ "ok": false, "error": failure }));
             }
             warn(format!("pgkeep: error: {}", failure.message));

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use crate::config::Config;
 use crate::failure::{Exit, Failure, Result};
 use crate::resolve::resolve;
-use crate::show::{Display, ProgressMode, count, duration, print, print_json, warn};
+use crate::show::{Display, ProgressMode, duration, many, plural, print, print_json, warn};
 use crate::signals;
 
 /// Options of `restore`.
@@ -91,7 +91,8 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
         let _display = Display::start(options.progress, &progress);
         let named = |e| in_archive(e, &archive.url());
         let source = RestoreSource::open(&archive).map_err(named)?;
-        let report = restore(&source, &target, &restore_options(options)?, &progress, &cancel).map_err(named)?;
+        let report =
+            restore(&source, &target, &restore_options(options)?, &progress, &cancel).map_err(named)?;
         let loading = began.elapsed();
         let verdict = match options.no_prove {
             true => None,
@@ -102,8 +103,21 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
         };
         (report, verdict, loading)
     };
-    told(options, &archive.url(), &report, verdict.as_ref(), loading, began.elapsed(), found.manifest.is_some());
-    outcome(&report, verdict.as_ref())
+    let outcome = outcome(&report, verdict.as_ref());
+    let told = Told {
+        url: archive.url(),
+        report: &report,
+        verdict: verdict.as_ref(),
+        loading,
+        took: began.elapsed(),
+        manifest: found.manifest.is_some(),
+    };
+    if options.json {
+        told.json(outcome.as_ref().err());
+    } else {
+        told.text();
+    }
+    outcome.map_err(|failure| Failure { told: true, ..failure })
 }
 
 /// Damage is told with the name of the archive that has it.
@@ -155,24 +169,28 @@ fn prove_against(
     Ok(prove(&report.database, encoding, tables, sequences, blobs, jobs, progress, cancel)?)
 }
 
-fn told(
-    options: &Options,
-    url: &str,
-    report: &RestoreReport,
-    verdict: Option<&Verdict>,
+/// What there is to tell.
+struct Told<'t> {
+    url: String,
+    report: &'t RestoreReport,
+    verdict: Option<&'t Verdict>,
     loading: Duration,
     took: Duration,
+    /// Whether the archive has one; else the proof was against the archive's own rows.
     manifest: bool,
-) {
-    if options.json {
-        print_json(&json!({
-            "ok": report.errors.is_empty() && verdict.is_none_or(Verdict::is_proven),
+}
+
+impl Told<'_> {
+    fn json(&self, failure: Option<&Failure>) {
+        let Told { url, report, verdict, loading, took, manifest } = self;
+        let mut result = json!({
+            "ok": failure.is_none(),
             "archive": url,
             "database": report.database.database,
             "entries": report.entries,
             "tables": report.tables,
             "proven": verdict.map(Verdict::is_proven),
-            "proven_against": verdict.map(|_| if manifest { "manifest" } else { "archive" }),
+            "proven_against": verdict.map(|_| if *manifest { "manifest" } else { "archive" }),
             "rows": verdict.map(|v| v.rows),
             "differences": verdict.map(differences),
             "errors": report.errors.iter().map(|e| json!({
@@ -181,42 +199,49 @@ fn told(
             "notes": report.notes,
             "restore_seconds": loading.as_secs_f64(),
             "duration_seconds": took.as_secs_f64(),
-        }));
-        return;
-    }
-    for e in &report.errors {
-        warn(format!("failed: {}: {}", e.object, e.error));
-        if let Some(hint) = &e.hint {
-            warn(format!("  hint: {hint}"));
+        });
+        if let Some(failure) = failure {
+            result["error"] = json!(failure);
         }
+        print_json(&result);
     }
-    for note in &report.notes {
-        print(format!("note: {note}"));
-    }
-    let verb = if report.errors.is_empty() { "restored" } else { "restored in part" };
-    print(format!("{verb} {url}"));
-    print(format!("  into      {}", report.database));
-    print(format!(
-        "  carried   {} entries, {} tables in {}",
-        count(report.entries),
-        count(report.tables),
-        duration(loading)
-    ));
-    match verdict {
-        None => print("  proof     left out (--no-prove)"),
-        Some(v) if v.is_proven() => print(format!(
-            "  proven    {} rows of {} tables, {} sequences and {} large objects are those\n            {} ({})",
-            count(v.rows),
-            count(v.tables),
-            count(v.sequences),
-            count(v.large_objects),
-            if manifest { "that were dumped" } else { "in the archive" },
-            duration(took - loading)
-        )),
-        Some(v) => {
-            print(format!("  NOT PROVEN: {} differences", v.differences.len()));
-            for d in v.differences.iter().take(20) {
-                print(format!("    {}: {}", d.object, d.why));
+
+    fn text(&self) {
+        let Told { url, report, verdict, loading, took, manifest } = self;
+        for e in &report.errors {
+            warn(format!("failed: {}: {}", e.object, e.error));
+            if let Some(hint) = &e.hint {
+                warn(format!("  hint: {hint}"));
+            }
+        }
+        for note in &report.notes {
+            print(format!("note: {note}"));
+        }
+        let verb = if report.errors.is_empty() { "restored" } else { "restored in part" };
+        print(format!("{verb} {url}"));
+        print(format!("  into      {}", report.database));
+        print(format!(
+            "  carried   {}, {} in {}",
+            many(report.entries, "entry", "entries"),
+            plural(report.tables, "table"),
+            duration(*loading)
+        ));
+        match verdict {
+            None => print("  proof     left out (--no-prove)"),
+            Some(v) if v.is_proven() => print(format!(
+                "  proven    {} of {}, {} and {} are those\n            {} ({})",
+                plural(v.rows, "row"),
+                plural(v.tables, "table"),
+                plural(v.sequences, "sequence"),
+                plural(v.large_objects, "large object"),
+                if *manifest { "that were dumped" } else { "in the archive" },
+                duration(*took - *loading)
+            )),
+            Some(v) => {
+                print(format!("  NOT PROVEN: {}", plural(v.differences.len() as u64, "difference")));
+                for d in v.differences.iter().take(20) {
+                    print(format!("    {}: {}", d.object, d.why));
+                }
             }
         }
     }
@@ -231,7 +256,10 @@ fn outcome(report: &RestoreReport, verdict: Option<&Verdict>) -> Result<()> {
         return Err(Failure::new(
             Exit::Failed,
             "restore-errors",
-            format!("{} of the archive's entries could not be restored; they are listed above", report.errors.len()),
+            format!(
+                "{} of the archive's entries could not be restored; they are listed above",
+                report.errors.len()
+            ),
         ));
     }
     match verdict.filter(|v| !v.is_proven()) {

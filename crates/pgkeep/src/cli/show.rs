@@ -8,7 +8,7 @@ use super::backup::snapshot;
 use crate::config::Config;
 use crate::failure::{Exit, Failure, Result};
 use crate::resolve::resolve;
-use crate::show::{bytes, count, duration, print, print_json, short_time, table};
+use crate::show::{bytes, count, duration, plural, print, print_json, short_time, table};
 
 /// Options of `show`.
 #[derive(Parser)]
@@ -49,12 +49,21 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
     let d = &m.dump;
     let (rows, text) = d.totals();
     let took = Duration::try_from(m.finished.duration_since(m.started)).unwrap_or_default();
-    let identity = d.database.system_identifier.as_ref().map(|s| format!(", cluster {s}")).unwrap_or_default();
+    let identity =
+        d.database.system_identifier.as_ref().map(|s| format!(", cluster {s}")).unwrap_or_default();
     let lines = [
         ("backup", format!("{} of {}", m.id, m.name)),
         ("database", format!("{} on {}:{}{identity}", d.database.name, d.database.host, d.database.port)),
         ("snapshot", snapshot(d)),
-        ("made", format!("{} UTC in {} over {} connections", short_time(m.started), duration(took), d.jobs)),
+        (
+            "made",
+            format!(
+                "{} UTC in {} over {}",
+                short_time(m.started),
+                duration(took),
+                plural(d.jobs as u64, "connection")
+            ),
+        ),
         ("by", format!("pgkeep {}, schema by {}", m.pgkeep_version, d.schema_source)),
         ("archive", found.store.url_of(&found.key)),
         ("format", format!("custom {}, {}, {}", d.archive_version, d.compression, d.encoding)),
@@ -70,7 +79,13 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
     for note in &d.notes {
         print(format!("{:<10}{note}", "note"));
     }
-    print(format!("{:<10}{} with {} rows, {} sequences", "tables", d.tables.len(), count(rows), d.sequences.len()));
+    print(format!(
+        "{:<10}{} with {}, {}",
+        "tables",
+        d.tables.len(),
+        plural(rows, "row"),
+        plural(d.sequences.len() as u64, "sequence")
+    ));
     let mut tables: Vec<_> = d.tables.iter().collect();
     tables.sort_by_key(|t| std::cmp::Reverse(t.fingerprint.bytes));
     let shown = if options.all { tables.len() } else { SHOWN };
@@ -79,9 +94,19 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
         let row = |t: &&pgkeep_keep::TableReport| {
             let f = &t.fingerprint;
             let sum = format!("{:032x}", f.sum);
-            vec![format!("{}.{}", t.schema, t.table), count(f.rows), bytes(f.bytes), t.segments.to_string(), sum[..12].to_owned()]
+            vec![
+                format!("{}.{}", t.schema, t.table),
+                count(f.rows),
+                bytes(f.bytes),
+                t.segments.to_string(),
+                sum[..12].to_owned(),
+            ]
         };
-        table(&["TABLE", "ROWS", "TEXT", "SEGMENTS", "FINGERPRINT"], &[1, 2, 3], tables.iter().take(shown).map(row).collect());
+        table(
+            &["TABLE", "ROWS", "TEXT", "SEGMENTS", "FINGERPRINT"],
+            &[1, 2, 3],
+            tables.iter().take(shown).map(row).collect(),
+        );
     }
     if tables.len() > shown {
         print(format!("… and {} more (--all)", tables.len() - shown));

@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::config::Config;
 use crate::failure::{Failure, Result};
 use crate::resolve::resolve;
-use crate::show::{Display, ProgressMode, bytes, count, duration, print, print_json};
+use crate::show::{Display, ProgressMode, bytes, duration, many, plural, print, print_json};
 use crate::signals;
 
 /// Options of `verify`.
@@ -65,12 +65,17 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
         return Ok(());
     }
     print(format!("verified {url}"));
-    print(format!("  archive   {}, {} entries, {} data blocks decompressed", bytes(verified.size), count(verified.entries), count(verified.blocks)));
+    print(format!(
+        "  archive   {}, {}, {} decompressed",
+        bytes(verified.size),
+        many(verified.entries, "entry", "entries"),
+        plural(verified.blocks, "data block")
+    ));
     if verified.against_manifest {
         print(format!(
-            "  manifest  size, SHA-256, {} tables and {} rows match",
-            count(verified.tables),
-            count(verified.rows)
+            "  manifest  size, SHA-256, {} and {} match",
+            plural(verified.tables, "table"),
+            plural(verified.rows, "row")
         ));
     } else {
         print("  manifest  none: only the archive's own form was checked");

@@ -15,12 +15,22 @@ pub(crate) fn count(n: u64) -> String {
     let digits = n.to_string();
     let mut out = String::new();
     for (i, d) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i) % 3 == 0 {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
             out.push(',');
         }
         out.push(d);
     }
     out
+}
+
+/// `1 table`, `1,234 tables`.
+pub(crate) fn plural(n: u64, noun: &str) -> String {
+    many(n, noun, &format!("{noun}s"))
+}
+
+/// `1 entry`, `1,234 entries`.
+pub(crate) fn many(n: u64, one: &str, more: &str) -> String {
+    format!("{} {}", count(n), if n == 1 { one } else { more })
 }
 
 /// `0.84 s`, `12.3 s`, `4 min 10 s`, `2 h 5 min`.
@@ -47,6 +57,7 @@ mod tests {
     fn figures_read_well() {
         assert_eq!(bytes(1_500_000_000), "1.5 GB");
         assert_eq!((count(0), count(999), count(1_234_567)), ("0".into(), "999".into(), "1,234,567".into()));
+        assert_eq!((plural(1, "row"), plural(0, "row")), ("1 row".into(), "0 rows".into()));
         assert_eq!(duration(Duration::from_millis(840)), "0.84 s");
         assert_eq!(duration(Duration::from_secs(250)), "4 min 10 s");
         assert_eq!(duration(Duration::from_secs(7500)), "2 h 5 min");

@@ -1,8 +1,8 @@
 //! Shows a run's counters while it goes on: one moving line on a terminal, else a plain or JSON line now and then.
 
 use std::io::IsTerminal;
+use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,10 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pgkeep_engine::progress::{Phase, Progress};
 use serde_json::json;
 
-use super::{bytes, count, duration, warn};
+use super::{bytes, duration, plural, warn};
+
+/// Puts one view on the screen.
+type Draw = Box<dyn FnMut(&View) + Send>;
 
 /// How to show progress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -34,7 +37,7 @@ impl Display {
     /// Shows `progress` until dropped.
     pub(crate) fn start(mode: ProgressMode, progress: &Arc<Progress>) -> Display {
         let terminal = std::io::stderr().is_terminal();
-        let (every, draw): (u64, Box<dyn FnMut(&View) + Send>) = match mode {
+        let (every, mut draw): (u64, Draw) = match mode {
             ProgressMode::None => return Display { stop: None },
             ProgressMode::Auto if terminal => (150, line()),
             ProgressMode::Auto | ProgressMode::Plain => (10_000, Box::new(|view| warn(view.plain()))),
@@ -42,7 +45,6 @@ impl Display {
         };
         let (send, stop) = channel::<()>();
         let progress = progress.clone();
-        let draw = Mutex::new(draw);
         let thread = std::thread::spawn(move || {
             let began = Instant::now();
             let mut notes = 0;
@@ -56,7 +58,7 @@ impl Display {
                     return;
                 }
                 let view = View::of(&progress, began.elapsed());
-                (draw.lock().unwrap_or_else(PoisonError::into_inner))(&view);
+                draw(&view);
             }
         });
         Display { stop: Some((send, thread)) }
@@ -73,7 +75,7 @@ impl Drop for Display {
 }
 
 /// One moving line, cut to the terminal's width.
-fn line() -> Box<dyn FnMut(&View) + Send> {
+fn line() -> Draw {
     let bar = ProgressBar::with_draw_target(Some(1000), ProgressDrawTarget::stderr());
     if let Ok(style) = ProgressStyle::with_template("{bar:14} {wide_msg}") {
         bar.set_style(style.progress_chars("=> "));
@@ -134,10 +136,10 @@ impl View {
         let mut parts = vec![self.phase.as_str().to_owned()];
         if self.bytes > 0 {
             parts.push(format!("{} {}/s", bytes(self.bytes), bytes(self.rate())));
-            parts.push(format!("{} rows", count(self.rows)));
+            parts.push(plural(self.rows, "row"));
         }
         if self.tables.1 > 0 {
-            parts.push(format!("{} tables left", self.tables.1.saturating_sub(self.tables.0)));
+            parts.push(format!("{} left", plural(self.tables.1.saturating_sub(self.tables.0), "table")));
         }
         if self.items.1 > 0 {
             parts.push(format!("{} of {} indexes etc.", self.items.0, self.items.1));
