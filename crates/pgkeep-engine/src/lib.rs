@@ -5,10 +5,12 @@ pub mod conn;
 pub mod dump;
 pub mod error;
 pub mod fingerprint;
+mod large_objects;
 pub mod progress;
 pub mod prove;
 pub mod report;
 pub mod restore;
+mod rows;
 pub mod schema_source;
 pub mod session;
 

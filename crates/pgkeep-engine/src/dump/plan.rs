@@ -1,6 +1,7 @@
 //! How the data is cut into pieces of work. Pure: catalog facts in, ranges out.
 
 use super::catalog::TableFacts;
+use crate::rows::{Blocks, ranges};
 
 /// Segments aimed at for the whole database: enough to keep many workers busy to the end, few enough for the
 /// TOC and for stock pg_restore's scheduler.
@@ -11,13 +12,6 @@ const SMALLEST: u64 = 16 << 20;
 /// Largest aimed segment: still fits a worker's memory when it compresses fourfold.
 const LARGEST: u64 = 64 << 20;
 
-/// Heap blocks `[from, to)`; `None` leaves the range open.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Blocks {
-    pub(super) from: u64,
-    pub(super) to: Option<u64>,
-}
-
 /// Aimed bytes of a segment for a database with this much table data.
 pub(super) fn segment_size(total: u64) -> u64 {
     (total / AIMED_SEGMENTS).clamp(SMALLEST, LARGEST)
@@ -26,8 +20,7 @@ pub(super) fn segment_size(total: u64) -> u64 {
 /// The ranges that a table is cut into, at least two, or nothing where it stays whole.
 ///
 /// Cut by tuple id ranges, which the server scans without reading the rest from 14 on (Tid Range Scan). Sizes
-/// count TOAST, spread over the heap's blocks. The last range is open: what is beyond the measured end was added
-/// after the snapshot and is not seen, but a wrong measure must not lose rows.
+/// count TOAST, spread over the heap's blocks.
 pub(super) fn cut(facts: &TableFacts, server_major: u32, segment: u64) -> Vec<Blocks> {
     if server_major < 14 || !facts.heap || facts.filter.is_some() || segment == 0 {
         return Vec::new();
@@ -37,12 +30,7 @@ pub(super) fn cut(facts: &TableFacts, server_major: u32, segment: u64) -> Vec<Bl
     if count < 2 {
         return Vec::new();
     }
-    (0..count)
-        .map(|i| Blocks {
-            from: facts.blocks * i / count,
-            to: (i + 1 < count).then(|| facts.blocks * (i + 1) / count),
-        })
-        .collect()
+    ranges(facts.blocks, count)
 }
 
 #[cfg(test)]

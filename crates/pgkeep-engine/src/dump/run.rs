@@ -13,9 +13,9 @@ use pgkeep_archive::{
 use super::catalog::{self, TableFacts, TableName};
 use super::coordinator::{Coordinator, LockFailure, blockers, lock_pause};
 use super::output::Output;
-use super::piece::{Piece, Source, columns_of, copy_statement, split_columns};
+use super::piece::{Piece, Source, columns_of, split_columns};
 use super::piece_writer::PieceWriter;
-use super::plan::{self, Blocks};
+use super::plan;
 use super::worker::{self, Done, Message, Shared};
 use super::{DumpOptions, DumpReport, DumpTarget, large_objects};
 use crate::cancel::Cancel;
@@ -24,6 +24,7 @@ use crate::error::{EngineError, ErrorKind, Result};
 use crate::fingerprint::Fingerprint;
 use crate::progress::{Phase, Progress};
 use crate::report::{SequenceReport, TableReport, name_text};
+use crate::rows::{Blocks, copy_statement};
 use crate::schema_source::{PgDump, SchemaRequest, SchemaSource, find_tools, pick_tool};
 use crate::session::{self, encoding_of};
 
@@ -273,7 +274,8 @@ fn lay_out(
             });
             tables.len() - 1
         });
-        let sql = copy_statement(table, &columns, facts.filter.as_deref(), blocks);
+        let plain = table.kind != b'f';
+        let sql = copy_statement(&table.quoted, plain, &columns, facts.filter.as_deref(), blocks);
         pieces.push(Piece {
             index: p.index,
             table: Some(report),

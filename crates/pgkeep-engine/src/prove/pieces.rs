@@ -7,6 +7,7 @@ use super::verdict::{Difference, Value};
 use crate::conn::Client;
 use crate::error::Result;
 use crate::report::TableReport;
+use crate::rows::{Blocks, copy_statement, ranges};
 
 /// Aimed size of a piece: small enough that all sessions end at about the same time, large enough that its statement
 /// costs nothing beside its rows.
@@ -70,7 +71,7 @@ pub(super) fn cut(
             table.filter.as_ref().map(|f| f.clone().into_bytes()).or_else(|| relation.condition.clone());
         let (blocks, bytes) = sizes.get(&relation.oid).copied().unwrap_or_default();
         let ranges = if by_tuple_id && relation.heap && relation.kind == b'r' && filter.is_none() {
-            ranges(blocks, bytes, piece)
+            cut_table(blocks, bytes, piece)
         } else {
             vec![None]
         };
@@ -78,7 +79,7 @@ pub(super) fn cut(
         for range in ranges {
             work.pieces.push(Piece {
                 table: t,
-                sql: copy(relation, &list, filter.as_deref(), range),
+                sql: copy_statement(&relation.quoted, relation.kind == b'r', &list, filter.as_deref(), range),
                 bytes: share,
             });
         }
@@ -106,72 +107,10 @@ fn quoted_columns(
     Ok(list)
 }
 
-/// First block, and the one after the last, `None` where the range is open.
-type Range = (u64, Option<u64>);
-
-/// Ranges of blocks of about a piece's size; TOAST is taken to be spread evenly.
-fn ranges(blocks: u64, bytes: u64, piece: u64) -> Vec<Option<Range>> {
-    let count = bytes.div_ceil(piece).min(blocks).max(1);
-    if count == 1 {
-        return vec![None];
-    }
-    let step = blocks.div_ceil(count);
-    (0..)
-        .map(|i| i * step)
-        .take_while(|from| *from < blocks)
-        .map(|from| Some((from, Some(from + step).filter(|to| *to < blocks))))
-        .collect()
-}
-
-/// The rows as they were dumped: the same columns, in the same order, of this table alone.
-fn copy(relation: &Relation, columns: &[u8], filter: Option<&[u8]>, range: Option<Range>) -> Vec<u8> {
-    let mut sql = b"COPY ".to_vec();
-    if relation.kind == b'r' && range.is_none() && filter.is_none() && !columns.is_empty() {
-        sql.extend_from_slice(&relation.quoted);
-        sql.extend_from_slice(b" (");
-        sql.extend_from_slice(columns);
-        sql.extend_from_slice(b") TO STDOUT");
-        return sql;
-    }
-    sql.extend_from_slice(b"(SELECT ");
-    sql.extend_from_slice(columns);
-    sql.extend_from_slice(b" FROM ONLY ");
-    sql.extend_from_slice(&relation.quoted);
-    if let Some(filter) = filter {
-        sql.push(b' ');
-        sql.extend_from_slice(filter);
-    }
-    if let Some((from, to)) = range {
-        sql.extend_from_slice(format!(" WHERE ctid >= '({from},0)'::pg_catalog.tid").as_bytes());
-        if let Some(to) = to {
-            sql.extend_from_slice(format!(" AND ctid < '({to},0)'::pg_catalog.tid").as_bytes());
-        }
-    }
-    sql.extend_from_slice(b") TO STDOUT");
-    sql
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ranges_cover_every_block_once() {
-        for (blocks, bytes, piece) in
-            [(0, 0, 10), (1, 8192, 10), (100, 819_200, 100_000), (3, 1 << 40, 1 << 20), (7, 7, 1)]
-        {
-            let ranges = ranges(blocks, bytes, piece);
-            if ranges == [None] {
-                continue;
-            }
-            let mut at = 0;
-            for (i, range) in ranges.iter().enumerate() {
-                let (from, to) = range.unwrap();
-                assert_eq!(from, at);
-                assert_eq!(to.is_none(), i + 1 == ranges.len());
-                at = to.unwrap_or(blocks);
-            }
-            assert_eq!(at, blocks);
-        }
+/// Ranges of about a piece's size, nothing for a table that is one; TOAST is taken to be spread evenly.
+fn cut_table(blocks: u64, bytes: u64, piece: u64) -> Vec<Option<Blocks>> {
+    match bytes.div_ceil(piece).min(blocks) {
+        0 | 1 => vec![None],
+        count => ranges(blocks, count).into_iter().map(Some).collect(),
     }
 }
