@@ -23,6 +23,25 @@ pub(crate) fn count(n: u64) -> String {
     out
 }
 
+/// `0:15`, `12:05`, `1:02:05`.
+pub(crate) fn clock(d: Duration) -> String {
+    let s = d.as_secs_f64().round() as u64;
+    match s / 3600 {
+        0 => format!("{}:{:02}", s / 60, s % 60),
+        h => format!("{h}:{:02}:{:02}", s / 60 % 60, s % 60),
+    }
+}
+
+/// `950`, `6.2 M`: where room is short.
+pub(crate) fn short_count(n: u64) -> String {
+    match n {
+        0..10_000 => count(n),
+        10_000..1_000_000 => format!("{} k", n / 1000),
+        1_000_000..1_000_000_000 => format!("{:.1} M", n as f64 / 1e6),
+        _ => format!("{:.2} G", n as f64 / 1e9),
+    }
+}
+
 /// `1 table`, `1,234 tables`.
 pub(crate) fn plural(n: u64, noun: &str) -> String {
     many(n, noun, &format!("{noun}s"))
@@ -57,6 +76,11 @@ mod tests {
     fn figures_read_well() {
         assert_eq!(bytes(1_500_000_000), "1.5 GB");
         assert_eq!((count(0), count(999), count(1_234_567)), ("0".into(), "999".into(), "1,234,567".into()));
+        assert_eq!(
+            (clock(Duration::from_secs(15)), clock(Duration::from_secs(3725))),
+            ("0:15".into(), "1:02:05".into())
+        );
+        assert_eq!((short_count(950), short_count(6_224_550)), ("950".into(), "6.2 M".into()));
         assert_eq!((plural(1, "row"), plural(0, "row")), ("1 row".into(), "0 rows".into()));
         assert_eq!(duration(Duration::from_millis(840)), "0.84 s");
         assert_eq!(duration(Duration::from_secs(250)), "4 min 10 s");

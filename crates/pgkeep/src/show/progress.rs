@@ -10,7 +10,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pgkeep_engine::progress::{Phase, Progress};
 use serde_json::json;
 
-use super::{bytes, duration, plural, warn};
+use super::{bytes, clock, plural, short_count, warn};
 
 /// Puts one view on the screen.
 type Draw = Box<dyn FnMut(&View) + Send>;
@@ -77,7 +77,7 @@ impl Drop for Display {
 /// One moving line, cut to the terminal's width.
 fn line() -> Draw {
     let bar = ProgressBar::with_draw_target(Some(1000), ProgressDrawTarget::stderr());
-    if let Ok(style) = ProgressStyle::with_template("{bar:14} {wide_msg}") {
+    if let Ok(style) = ProgressStyle::with_template("{bar:10} {wide_msg}") {
         bar.set_style(style.progress_chars("=> "));
     }
     let guard = ClearOnDrop(bar);
@@ -136,16 +136,14 @@ impl View {
         let mut parts = vec![self.phase.as_str().to_owned()];
         if self.bytes > 0 {
             parts.push(format!("{} {}/s", bytes(self.bytes), bytes(self.rate())));
-            parts.push(plural(self.rows, "row"));
+            parts.extend(self.eta().map(|eta| format!("ETA {}", clock(eta))));
+            parts.push(format!("{} rows", short_count(self.rows)));
         }
         if self.tables.1 > 0 {
             parts.push(format!("{} left", plural(self.tables.1.saturating_sub(self.tables.0), "table")));
         }
         if self.items.1 > 0 {
             parts.push(format!("{} of {} indexes etc.", self.items.0, self.items.1));
-        }
-        if let Some(eta) = self.eta() {
-            parts.push(format!("ETA {}", duration(eta)));
         }
         parts.join("  ")
     }
