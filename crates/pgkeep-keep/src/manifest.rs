@@ -139,9 +139,23 @@ pub struct DumpReport {
     pub large_objects: Option<Fingerprint>,
     /// Connections that read data.
     pub jobs: usize,
+    /// How the dump was asked for, beyond `compression` and `jobs`.
+    pub options: OptionsRecord,
     /// What went on with a remark: retried connections, tables read by the coordinator.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+}
+
+/// Options of a dump that do not show elsewhere in its report.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OptionsRecord {
+    /// Whether big tables were cut into segments.
+    pub segments: bool,
+    /// Aimed size of a segment in bytes on the server's disk.
+    pub segment_size: u64,
+    /// Longest wait for a table's lock in milliseconds; `None` for no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lock_timeout_ms: Option<u64>,
 }
 
 impl DumpReport {

@@ -23,7 +23,7 @@ use crate::conn::ConnInfo;
 use crate::error::{EngineError, ErrorKind, Result};
 use crate::fingerprint::Fingerprint;
 use crate::progress::{Phase, Progress};
-use crate::report::{SequenceReport, TableReport, name_text};
+use crate::report::{OptionsRecord, SequenceReport, TableReport, name_text};
 use crate::rows::{Blocks, copy_statement};
 use crate::schema_source::{PgDump, SchemaRequest, SchemaSource, find_tools, pick_tool};
 use crate::session::{self, encoding_of};
@@ -117,6 +117,11 @@ pub fn dump(
         sequences,
         large_objects: blobs,
         jobs,
+        options: OptionsRecord {
+            segments: options.segments,
+            segment_size: work.segment_size,
+            lock_timeout_ms: options.lock_timeout.map(|t| t.as_millis() as u64),
+        },
         notes: progress.notes_from(0),
     })
 }
@@ -200,6 +205,8 @@ struct Work {
     layout: Layout,
     pieces: Vec<Piece>,
     tables: Vec<TableReport>,
+    /// Aimed size of a segment.
+    segment_size: u64,
 }
 
 fn lay_out(
@@ -286,7 +293,7 @@ fn lay_out(
     if mode == OffsetMode::Known {
         pieces.sort_by_key(|p| std::cmp::Reverse(p.bytes));
     }
-    Ok(Work { layout, pieces, tables })
+    Ok(Work { layout, pieces, tables, segment_size: segment })
 }
 
 /// Runs the workers to the end; the calling thread reads on the coordinator's connection what they must leave.
