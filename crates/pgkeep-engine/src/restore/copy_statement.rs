@@ -48,7 +48,7 @@ pub(super) fn with_freeze(sql: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// One name at the front, as fmtId (src/fe_utils/string_utils.c) writes it: bare or in double quotes.
-fn name(rest: &mut &[u8]) -> Option<Vec<u8>> {
+pub(super) fn name(rest: &mut &[u8]) -> Option<Vec<u8>> {
     let mut out = Vec::new();
     if let Some(mut quoted) = rest.strip_prefix(b"\"") {
         loop {
@@ -69,7 +69,7 @@ fn name(rest: &mut &[u8]) -> Option<Vec<u8>> {
             }
         }
     }
-    let end = rest.iter().position(|b| b" .,()".contains(b))?;
+    let end = rest.iter().position(|b| b" .,()\n;\"".contains(b))?;
     out.extend_from_slice(&rest[..end]);
     *rest = &rest[end..];
     (!out.is_empty()).then_some(out)

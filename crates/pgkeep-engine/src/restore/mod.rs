@@ -21,6 +21,7 @@ mod clean;
 mod collect;
 mod copy_statement;
 mod entry;
+mod estimate;
 mod hints;
 mod large_objects;
 mod lead;
@@ -38,6 +39,7 @@ mod settings;
 mod source;
 mod sql_text;
 mod statements;
+mod unique_index;
 mod workers;
 
 pub use options::RestoreOptions;

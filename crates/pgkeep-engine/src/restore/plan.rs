@@ -5,8 +5,9 @@ use std::collections::{HashMap, HashSet};
 use pgkeep_archive::{DumpId, Entry, Section, Toc};
 
 use super::entry::{
-    Pass, bytes, definition, desc, display, is_setting, is_table_data, is_via_root, is_wanted,
+    Pass, bytes as bytes_of, definition, desc, display, is_setting, is_table_data, is_via_root, is_wanted,
 };
+use super::estimate;
 use super::options::RestoreOptions;
 use super::places::Place;
 use crate::error::{EngineError, ErrorKind, Result};
@@ -18,6 +19,9 @@ pub(super) enum Work {
     Nothing,
     /// Its definition is run.
     Statements,
+    /// The index of its constraint is built, and then the constraint made of it; see [`super::unique_index`].
+    UniqueIndex,
+    UsingIndex,
     /// Its rows are loaded.
     Rows,
     /// Its SQL text is run (BLOB COMMENTS of old archives).
@@ -33,8 +37,10 @@ pub(super) struct Task {
     pub(super) entry: usize,
     pub(super) pass: Pass,
     pub(super) work: Work,
-    /// Guess at the time it takes, in bytes of table data.
+    /// Guess at the time it takes, in bytes of archive to be loaded.
     pub(super) cost: u64,
+    /// That guess as a part of the time that loading its table takes; 0 for what builds and checks nothing.
+    pub(super) times: f64,
     /// Its cost and that of the longest chain of tasks that waits for it: what is on the longest chain starts first.
     pub(super) rank: u64,
     /// Tasks that wait for this one, and how many this one waits for.
@@ -54,9 +60,8 @@ pub(super) struct Plan {
     pub(super) tasks: Vec<Task>,
 }
 
-/// Building an index on a table, checking a constraint of it: times the time to load it.
-const INDEX_COST: f64 = 0.35;
-const CONSTRAINT_COST: f64 = 0.25;
+/// Checking a constraint: times the time to load its table.
+const CHECK_COST: f64 = 0.25;
 
 pub(super) fn plan(toc: &Toc, places: &HashMap<DumpId, Place>, options: &RestoreOptions) -> Result<Plan> {
     let entries = &toc.entries;
@@ -105,18 +110,25 @@ pub(super) fn plan(toc: &Toc, places: &HashMap<DumpId, Place>, options: &Restore
         before.retain(|&b| b != t);
         if after_data {
             set_locks(&mut tasks[t], entry, &all, &by_id, &table_of);
-            let bytes: u64 =
-                tasks[t].touches.iter().map(|table| loads(table, &data_of, &tasks)).max().unwrap_or(0);
-            tasks[t].cost = match desc(entry) {
-                b"INDEX" | b"CONSTRAINT" => (bytes as f64 * INDEX_COST) as u64,
-                b"FK CONSTRAINT" | b"CHECK CONSTRAINT" => (bytes as f64 * CONSTRAINT_COST) as u64,
-                _ => 0,
+            let biggest = tasks[t].touches.iter().map(|table| (loads(table, &data_of, &tasks), *table)).max();
+            let (bytes, table) = biggest.unwrap_or((0, entry.id));
+            tasks[t].times = match desc(entry) {
+                b"INDEX" | b"CONSTRAINT" => {
+                    let table = all.get(&table).map_or(b"".as_slice(), |e| bytes_of(&e.definition));
+                    estimate::index(bytes_of(&entry.definition), table)
+                }
+                b"FK CONSTRAINT" | b"CHECK CONSTRAINT" => CHECK_COST,
+                _ => 0.0,
             };
+            tasks[t].cost = (bytes as f64 * tasks[t].times) as u64;
         }
         tasks[t].waits_for = before.len();
         for b in before {
             tasks[b].unblocks.push(t);
         }
+    }
+    if options.jobs > 1 {
+        split_constraints(&mut tasks, entries);
     }
     rank(&mut tasks, entries)?;
     Ok(Plan { first, tasks })
@@ -156,6 +168,7 @@ fn task(i: usize, entry: &Entry, places: &HashMap<DumpId, Place>, options: &Rest
         pass: Pass::of(entry),
         work,
         cost: place.map_or(0, |p| p.len()),
+        times: 0.0,
         rank: 0,
         unblocks: Vec::new(),
         waits_for: 0,
@@ -165,9 +178,48 @@ fn task(i: usize, entry: &Entry, places: &HashMap<DumpId, Place>, options: &Rest
     }
 }
 
+/// Constraints whose index takes longer than this to build are worth two steps, if the table has other indexes.
+const SPLIT_FROM: u64 = 1 << 20;
+
+fn split_constraints(tasks: &mut Vec<Task>, entries: &[Entry]) {
+    let mut indexes: HashMap<DumpId, usize> = HashMap::new();
+    for task in tasks.iter().filter(|t| matches!(desc(&entries[t.entry]), b"INDEX" | b"CONSTRAINT")) {
+        for table in &task.touches {
+            *indexes.entry(*table).or_default() += 1;
+        }
+    }
+    let worth = |task: &Task| {
+        task.work == Work::Statements
+            && desc(&entries[task.entry]) == b"CONSTRAINT"
+            && task.cost >= SPLIT_FROM
+            && task.touches.iter().any(|table| indexes.get(table).is_some_and(|n| *n > 1))
+            && super::unique_index::split(bytes_of(&entries[task.entry].definition)).is_some()
+    };
+    // By the task that is to become the second step: the one that becomes the first.
+    let mut first_step: HashMap<usize, usize> = HashMap::new();
+    for t in (0..tasks.len()).filter(|&t| worth(&tasks[t])).collect::<Vec<_>>() {
+        first_step.insert(t, tasks.len());
+        tasks.push(Task {
+            work: Work::UniqueIndex,
+            locks: Vec::new(),
+            unblocks: Vec::new(),
+            ..tasks[t].clone()
+        });
+        tasks[t] = Task { work: Work::UsingIndex, cost: 0, times: 0.0, waits_for: 1, ..tasks[t].clone() };
+    }
+    for after in tasks.iter_mut().flat_map(|task| &mut task.unblocks) {
+        if let Some(first) = first_step.get(after) {
+            *after = *first;
+        }
+    }
+    for (second, first) in first_step {
+        tasks[first].unblocks.push(second);
+    }
+}
+
 fn has_own_storage(entry: &Entry) -> bool {
     desc(entry) == b"TABLE"
-        && matches!(bytes(&entry.table_am), b"" | b"heap")
+        && matches!(bytes_of(&entry.table_am), b"" | b"heap")
         && entry.relkind.is_none_or(|k| k == 0 || k == i32::from(b'r'))
 }
 

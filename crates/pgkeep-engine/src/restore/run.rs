@@ -90,7 +90,11 @@ impl Run<'_> {
 
         self.progress.enter(Phase::Data);
         let tables = plan.tasks.iter().filter(|t| t.work == Work::Rows).count();
-        let items = plan.tasks.iter().filter(|t| t.work == Work::Statements).count();
+        let items = plan
+            .tasks
+            .iter()
+            .filter(|t| matches!(t.work, Work::Statements | Work::UniqueIndex | Work::UsingIndex))
+            .count();
         Progress::add(&self.progress.tables, tables as u64);
         Progress::add(&self.progress.items, items as u64);
         let (session, target) = lead.into_session()?;

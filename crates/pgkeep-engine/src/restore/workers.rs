@@ -9,7 +9,7 @@ use std::time::Duration;
 use pgkeep_archive::{DumpId, Entry};
 
 use super::collect::Collector;
-use super::entry::{desc, display};
+use super::entry::{bytes, desc, display};
 use super::load::{self, Data, Way};
 use super::options::RestoreOptions;
 use super::places::Place;
@@ -18,6 +18,7 @@ use super::run::{by_id, execute, place_of, tolerated};
 use super::schedule::{Next, Schedule};
 use super::settings::{Session, Settings};
 use super::source::RestoreSource;
+use super::unique_index::{self, TwoSteps};
 use crate::cancel::Cancel;
 use crate::conn::{Canceller, Client, ConnInfo};
 use crate::error::{EngineError, ErrorKind, Result};
@@ -193,14 +194,25 @@ impl Shared<'_> {
         let entry = &self.crew.source.toc.entries[task.entry];
         let result = match task.work {
             Work::Nothing => Ok(()),
-            Work::Statements => self.statements(n, entry, session),
+            Work::Statements => self.statements(n, session, |open| {
+                let metadata = entry.dependencies.first().and_then(|id| self.by_id.get(id)).copied();
+                execute(open, entry, metadata, self.crew.options)
+            }),
+            Work::UniqueIndex => {
+                return self
+                    .two_steps(n, entry, session, |steps| steps.index)
+                    .or_else(|e| self.failed(entry, e));
+            }
+            // Its index was not to be had, and that was told.
+            Work::UsingIndex if self.crew.collector.found().failed.contains(&entry.id) => return Ok(()),
+            Work::UsingIndex => self.two_steps(n, entry, session, |steps| steps.constraint),
             Work::Rows | Work::SqlText | Work::LargeObjects => {
                 if let Some(table) = entry.dependencies.first().filter(|d| self.failed.contains(d)) {
                     let table = self.by_id.get(table).map(|e| display(e)).unwrap_or_default();
                     self.crew.collector.note(format!("{} is left out, as {table} failed", display(entry)));
                     return Ok(());
                 }
-                self.data(n, &task, entry, session)
+                self.data(n, t, &task, entry, session)
             }
         };
         match result {
@@ -215,8 +227,29 @@ impl Shared<'_> {
                 self.crew.collector.note(format!("{}: {}", load::during(entry), e.why));
                 Ok(())
             }
-            Err(e) => self.crew.collector.failed(entry, e),
+            Err(e) => self.failed(entry, e),
         }
+    }
+
+    fn failed(&self, entry: &Entry, error: EngineError) -> Result<()> {
+        self.crew.collector.failed(entry, error)
+    }
+
+    /// Runs one of the two steps that a constraint is made in.
+    fn two_steps(
+        &self,
+        n: usize,
+        entry: &Entry,
+        session: &mut Option<Session>,
+        step: impl Fn(TwoSteps) -> Vec<u8>,
+    ) -> Result<()> {
+        let Some(sql) = unique_index::split(bytes(&entry.definition)).map(step) else {
+            return Err(EngineError::new(ErrorKind::Other, "", "its constraint cannot be taken apart"));
+        };
+        self.statements(n, session, |open| {
+            open.select(entry)?;
+            open.client.execute(&sql)
+        })
     }
 
     fn session<'s>(&self, n: usize, session: &'s mut Option<Session>) -> Result<&'s mut Session> {
@@ -233,12 +266,16 @@ impl Shared<'_> {
         *session = None;
     }
 
-    fn statements(&self, n: usize, entry: &Entry, session: &mut Option<Session>) -> Result<()> {
-        let metadata = entry.dependencies.first().and_then(|id| self.by_id.get(id)).copied();
+    fn statements(
+        &self,
+        n: usize,
+        session: &mut Option<Session>,
+        mut run: impl FnMut(&mut Session) -> Result<()>,
+    ) -> Result<()> {
         let open = self.session(n, session)?;
         let mut tries = 1;
         loop {
-            match execute(open, entry, metadata, self.crew.options) {
+            match run(open) {
                 Err(e) if e.sqlstate.as_deref() == Some("40P01") && tries < DEADLOCK_TRIES => {
                     tries += 1;
                     thread::sleep(Duration::from_millis(50 * u64::from(tries)));
@@ -251,7 +288,14 @@ impl Shared<'_> {
         }
     }
 
-    fn data(&self, n: usize, task: &Task, entry: &Entry, session: &mut Option<Session>) -> Result<()> {
+    fn data(
+        &self,
+        n: usize,
+        t: usize,
+        task: &Task,
+        entry: &Entry,
+        session: &mut Option<Session>,
+    ) -> Result<()> {
         let data = Data {
             archive: self.crew.source.archive,
             compression: self.crew.source.toc.header.compression,
@@ -267,6 +311,9 @@ impl Shared<'_> {
             let loaded = self.session(n, session).and_then(|open| match task.work {
                 Work::Rows => load::rows(open, data, way).map(|loaded| {
                     self.crew.collector.loaded(task.entry, entry, loaded.fingerprint);
+                    if let (Some(rows), Some(table)) = (loaded.fingerprint, entry.dependencies.first()) {
+                        lock(&self.schedule).loaded(t, *table, rows.rows, rows.bytes);
+                    }
                 }),
                 Work::LargeObjects => load::blobs(open, data).map(|f| self.crew.collector.large_objects(f)),
                 _ => {
