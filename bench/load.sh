@@ -37,7 +37,7 @@ if ! as_server "$bin/pg_ctl" -D "$data" status >/dev/null 2>&1; then
         as_server tee -a "$data/postgresql.conf" >/dev/null <<CONF
 shared_buffers = 512MB
 maintenance_work_mem = 256MB
-wal_level = minimal
+wal_level = replica
 max_wal_senders = 0
 max_wal_size = 2GB
 checkpoint_timeout = 1h
