@@ -14,7 +14,8 @@ fn a_manifest_of_version_1_is_read_and_written_the_same() {
 
 #[test]
 fn fields_of_later_versions_are_passed_over() {
-    let mut json: serde_json::Value = serde_json::from_slice(include_bytes!("fixtures/manifest-v1.json")).unwrap();
+    let mut json: serde_json::Value =
+        serde_json::from_slice(include_bytes!("fixtures/manifest-v1.json")).unwrap();
     json["new"] = true.into();
     json["dump"]["also_new"] = 1.into();
     assert!(Manifest::from_json(json.to_string().as_bytes(), "fixture").is_ok());

@@ -25,7 +25,7 @@ pub(crate) fn meaning(url: &str, e: &io::Error) -> StoreError {
             "the file system or a limit of the process (ulimit -f) allows no larger file",
         ),
         io::ErrorKind::NotADirectory | io::ErrorKind::IsADirectory => {
-            (StoreError::InvalidUrl, "a file is where a folder is needed, or the other way round")
+            (StoreError::Other, "a file is where a folder is needed, or the other way round")
         }
         io::ErrorKind::InvalidFilename => (StoreError::InvalidUrl, "the file system takes no such name"),
         io::ErrorKind::StaleNetworkFileHandle | io::ErrorKind::TimedOut | io::ErrorKind::HostUnreachable => {
