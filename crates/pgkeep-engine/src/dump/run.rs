@@ -399,8 +399,9 @@ fn read_deferred(
     let kind = if piece.table.is_some() { BlockKind::Data } else { BlockKind::Blobs };
     let mut writer = PieceWriter::begin(shared.output, compressor, index, id, kind, shared.bound);
     coordinator.client.execute("SET enable_seqscan = off; SET jit = off")?;
-    let fingerprint = worker::read(&mut coordinator.client, piece, &mut writer, shared, false)
-        .map_err(|e| e.during(piece.display()))?;
+    let fingerprint =
+        worker::read(&mut coordinator.client, piece, &mut writer, shared, &mut Vec::new(), false)
+            .map_err(|e| e.during(piece.display()))?;
     writer.finish()?;
     Ok(Done { table: piece.table, fingerprint })
 }

@@ -68,6 +68,8 @@ pub(super) fn work(shared: &Shared<'_, '_>, messages: &Sender<Message>) -> Messa
 fn take_pieces(shared: &Shared<'_, '_>, messages: &Sender<Message>, client: Client) -> Result<()> {
     let mut compressor = Compressor::new(shared.compression)?;
     let mut session = Some(client);
+    // One for all pieces: megabytes that are given back and taken anew are page faults each time.
+    let mut batch = Vec::new();
     while let Some(piece) = shared.pieces.get(shared.next.fetch_add(1, Ordering::Relaxed)) {
         let mut id = shared.output.first_id(piece.index);
         let mut tries = 1;
@@ -82,7 +84,7 @@ fn take_pieces(shared: &Shared<'_, '_>, messages: &Sender<Message>, client: Clie
                 shared.bound,
             );
             let read = connected(&mut session, shared)
-                .and_then(|client| read(client, piece, &mut writer, shared, true));
+                .and_then(|client| read(client, piece, &mut writer, shared, &mut batch, true));
             let error = match read {
                 Ok(fingerprint) => {
                     writer.finish()?;
@@ -177,6 +179,7 @@ pub(super) fn read(
     piece: &Piece,
     writer: &mut PieceWriter<'_, '_, '_>,
     shared: &Shared<'_, '_>,
+    batch: &mut Vec<u8>,
     lock: bool,
 ) -> Result<Fingerprint> {
     let (table, copy) = match &piece.source {
@@ -192,7 +195,8 @@ pub(super) fn read(
     sql.extend_from_slice(copy);
     let mut hasher = RowHasher::new();
     let full = writer.input_size();
-    let mut batch: Vec<u8> = Vec::with_capacity(full + TOLD);
+    batch.clear();
+    batch.reserve(full + TOLD);
     let mut told = Told::default();
     client.copy_out(&sql, |bytes| {
         hasher.update(bytes);
@@ -202,14 +206,14 @@ pub(super) fn read(
             told.tell(&hasher, shared.progress);
         }
         if batch.len() >= full {
-            writer.write(&batch)?;
+            writer.write(batch)?;
             batch.clear();
         }
         Ok(())
     })?;
     told.tell(&hasher, shared.progress);
     batch.extend_from_slice(END_OF_DATA);
-    writer.write(&batch)?;
+    writer.write(batch)?;
     Ok(hasher.finish())
 }
 
