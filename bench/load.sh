@@ -51,9 +51,9 @@ CONF
 fi
 url=postgres://postgres:secret@127.0.0.1:$(cat "$bed/port")
 
-# load NAME PGBENCH_SCALE MIB_OF_EVENTS: under another name first, so that a broken load is not taken for a whole one.
+# load NAME PGBENCH_SCALE MIB_OF_EVENTS [BODY]: under another name first, so that a broken load is not taken for a whole one.
 load() {
-    local name=$1 scale=$2 mib=$3
+    local name=$1 scale=$2 mib=$3 body=${4:-messages}
     if [ "$("$bin/psql" -XAtqc "select count(*) from pg_database where datname = '$name'" "$url/postgres")" = 1 ]; then
         return
     fi
@@ -61,13 +61,14 @@ load() {
     "$bin/psql" -Xqc 'drop database if exists loading' -c 'create database loading template template0' "$url/postgres" \
         2>/dev/null
     "$bin/pgbench" -i -q -s "$scale" "$url/loading" >/dev/null 2>&1
-    "$bin/psql" -Xq -v ON_ERROR_STOP=1 -v mib="$mib" -f "$repo/bench/load.sql" "$url/loading" >&2
+    "$bin/psql" -Xq -v ON_ERROR_STOP=1 -v mib="$mib" -v body="$body" -f "$repo/bench/load.sql" "$url/loading" >&2
     # Hint bits and the visibility map: otherwise the first run would write them, and only the first.
     "$bin/psql" -Xqc 'vacuum (freeze, analyze)' "$url/loading"
     "$bin/psql" -Xqc "alter database loading rename to $name" "$url/postgres"
 }
 load "${BENCH_PREFIX:-}balanced" "${BENCH_SCALE:-50}" "${BENCH_EVENTS:-1020}"
 load "${BENCH_PREFIX:-}skewed" "${BENCH_SCALE_SKEWED:-7}" "${BENCH_EVENTS_SKEWED:-1420}"
+load "${BENCH_PREFIX:-}words" "${BENCH_SCALE:-50}" "${BENCH_EVENTS:-1020}" words
 load "${BENCH_PREFIX:-}small" 7 "${BENCH_EVENTS_SMALL:-200}"
 
 echo "$url $(head -1 "$data/postmaster.pid") $(dirname "$bin")"

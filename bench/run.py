@@ -53,6 +53,7 @@ def restore_cases(section, database):
 
 CASES = (
     dump_cases("dump", "balanced") + dump_cases("dump-skewed", "skewed")
+    + [case for case in dump_cases("dump-words", "words") if "zstd" in case.name or "floor" in case.name]
     + restore_cases("restore", "balanced") + restore_cases("restore-skewed", "skewed")
     + [
         Case("slow-link", "pg_dump 17 -Fc zstd:1", "{pg17}/bin/pg_dump -Fc -Z zstd:1 -f {out}/a {slow}", "small"),

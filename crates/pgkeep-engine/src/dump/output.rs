@@ -29,6 +29,32 @@ impl Block {
     }
 }
 
+/// Buffers of chunks that were written, for the next ones: fresh memory costs a page fault every 4 KiB.
+#[derive(Default)]
+struct Spare(Mutex<Vec<Vec<u8>>>);
+
+impl Spare {
+    /// Bytes that may lie idle.
+    const BOUND: usize = 8 << 20;
+    /// What is smaller comes cheap from the allocator.
+    const SMALL: usize = 32 << 10;
+
+    fn take(&self) -> Vec<u8> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
+    }
+
+    fn give(&self, mut buffer: Vec<u8>) {
+        if buffer.capacity() < Self::SMALL {
+            return;
+        }
+        buffer.clear();
+        let mut idle = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.iter().map(Vec::capacity).sum::<usize>() + buffer.capacity() <= Self::BOUND {
+            idle.push(buffer);
+        }
+    }
+}
+
 enum Sink<'a> {
     Object(&'a mut dyn ObjectTarget),
     Pipe(&'a mut (dyn Write + Send)),
@@ -65,6 +91,7 @@ struct State<'a> {
 pub(super) struct Output<'a> {
     state: Mutex<State<'a>>,
     changed: Condvar,
+    spare: Spare,
     ordered: bool,
     capacity: usize,
     cancel: Cancel,
@@ -94,7 +121,18 @@ impl<'a> Output<'a> {
         };
         let writer = Some(Writer { sink, position: head_len, placed: Vec::new() });
         let state = State { writer, ready: BTreeMap::new(), ready_bytes: 0, next: 0, layout, failed: false };
-        Ok(Output { state: Mutex::new(state), changed: Condvar::new(), ordered, capacity, cancel })
+        let (state, changed, spare) = (Mutex::new(state), Condvar::new(), Spare::default());
+        Ok(Output { state, changed, spare, ordered, capacity, cancel })
+    }
+
+    /// An empty buffer for a chunk, used before where there is one.
+    pub(super) fn buffer(&self) -> Vec<u8> {
+        self.spare.take()
+    }
+
+    /// Takes back a buffer whose bytes were written.
+    pub(super) fn recycle(&self, buffer: Vec<u8>) {
+        self.spare.give(buffer);
     }
 
     /// The dump id under which a piece is first written.
@@ -190,10 +228,15 @@ impl<'a> Output<'a> {
             };
             drop(state);
             let offset = writer.position;
-            let written = block.parts.iter().try_for_each(|p| writer.write(p));
+            let len = block.len;
+            let written = block.parts.into_iter().try_for_each(|p| {
+                writer.write(&p)?;
+                self.recycle(p);
+                Ok(())
+            });
             writer.placed.push(Placed { piece, id, offset, len: writer.position - offset });
             state = self.lock();
-            state.ready_bytes -= block.len;
+            state.ready_bytes -= len;
             state.next += usize::from(self.ordered);
             if let Err(e) = written {
                 state.failed = true;

@@ -47,7 +47,7 @@ impl<'w, 'o, 'a> PieceWriter<'w, 'o, 'a> {
             kind,
             block,
             stream: None,
-            chunk: Vec::new(),
+            chunk: output.buffer(),
             in_blob: false,
             bound,
         }
@@ -92,6 +92,7 @@ impl<'w, 'o, 'a> PieceWriter<'w, 'o, 'a> {
             BlockKind::Blobs => end_blobs(&mut out),
         }
         self.put(out)?;
+        self.output.recycle(std::mem::take(&mut self.chunk));
         match self.stream.take() {
             Some(stream) => stream.end(),
             None => self.output.submit(self.piece, self.id, std::mem::take(&mut self.block)),
@@ -121,7 +122,7 @@ impl<'w, 'o, 'a> PieceWriter<'w, 'o, 'a> {
         if self.chunk.is_empty() {
             return Ok(());
         }
-        let chunk = std::mem::take(&mut self.chunk);
+        let chunk = std::mem::replace(&mut self.chunk, self.output.buffer());
         let mut head = Vec::new();
         // Length and bytes as two parts: a chunk is not copied to be framed.
         push_chunk_head(&mut head, chunk.len());
@@ -131,7 +132,9 @@ impl<'w, 'o, 'a> PieceWriter<'w, 'o, 'a> {
 
     fn put(&mut self, bytes: Vec<u8>) -> Result<()> {
         if let Some(stream) = &mut self.stream {
-            return stream.write(&bytes);
+            stream.write(&bytes)?;
+            self.output.recycle(bytes);
+            return Ok(());
         }
         self.block.push(bytes);
         if self.block.len > self.bound {

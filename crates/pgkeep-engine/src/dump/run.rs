@@ -48,9 +48,10 @@ pub fn dump(
     cancel: &Cancel,
 ) -> Result<DumpReport> {
     progress.enter(Phase::Starting);
+    let tools = std::thread::spawn(|| find_tools("pg_dump"));
     let (mut coordinator, database) = Coordinator::begin(info, cancel)?;
     let server_major = coordinator.client.server_major();
-    let source = PgDump::new(pick_tool(&find_tools("pg_dump"), "pg_dump", server_major)?);
+    let source = PgDump::new(pick_tool(&tools.join().unwrap_or_default(), "pg_dump", server_major)?);
     let (toc, names) = read_schema(&mut coordinator, &source, info, options, progress, cancel)?;
     let encoding = encoding_of(&toc)?;
     session::prepare(&mut coordinator.client, &encoding)?;

@@ -1,6 +1,6 @@
 //! PostgreSQL's client programs on this machine: which there are, and which fits a server.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -20,18 +20,31 @@ pub struct ClientTool {
 
 /// All copies of `name` (such as `pg_dump`) found in `PGKEEP_PG_BIN` (folders, separated as in `PATH`), in `PATH`,
 /// and in the places where distributions put them. Of one major version only the first found is kept.
+///
+/// All are asked for their versions at once: each answers in milliseconds, and a machine can have many.
 pub fn find_tools(name: &str) -> Vec<ClientTool> {
+    let paths = distinct(folders().into_iter().map(|dir| dir.join(name)));
+    let asked = std::thread::scope(|scope| {
+        let asking: Vec<_> = paths.iter().map(|path| scope.spawn(|| ask_version(path))).collect();
+        asking.into_iter().filter_map(|a| a.join().ok().flatten()).collect::<Vec<_>>()
+    });
     let mut found: BTreeMap<u32, ClientTool> = BTreeMap::new();
-    for dir in folders() {
-        let path = dir.join(name);
-        if !path.is_file() {
-            continue;
-        }
-        if let Some(tool) = ask_version(&path) {
-            found.entry(tool.major).or_insert(tool);
-        }
+    for tool in asked {
+        found.entry(tool.major).or_insert(tool);
     }
     found.into_values().collect()
+}
+
+/// The files there are, each once: `/bin` is `/usr/bin` on most systems.
+fn distinct(paths: impl Iterator<Item = PathBuf>) -> Vec<PathBuf> {
+    let mut seen = HashSet::new();
+    paths
+        .filter(|path| {
+            let Ok(file) = path.canonicalize() else { return false };
+            // Debian's starter of other folders' programs, which are looked at themselves; a slow one.
+            file.is_file() && !file.ends_with("pg_wrapper") && seen.insert(file)
+        })
+        .collect()
 }
 
 /// The oldest tool that is not older than the server: pg_dump refuses newer servers, and the nearest version
@@ -113,6 +126,21 @@ mod tests {
         assert_eq!(pick_tool(&tools, "pg_dump", 15).unwrap().version, "16.1");
         assert_eq!(pick_tool(&tools, "pg_dump", 14).unwrap().version, "14.2");
         assert_eq!(pick_tool(&tools, "pg_dump", 17).unwrap().version, "18beta1");
+    }
+
+    #[test]
+    fn a_file_is_asked_once_and_a_starter_of_others_never() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        for folder in ["bin", "share"] {
+            std::fs::create_dir(at(folder)).unwrap();
+        }
+        std::fs::write(at("bin/pg_dump"), "").unwrap();
+        std::fs::write(at("share/pg_wrapper"), "").unwrap();
+        std::os::unix::fs::symlink(at("bin"), at("same")).unwrap();
+        std::os::unix::fs::symlink(at("share/pg_wrapper"), at("share/pg_dump")).unwrap();
+        let all = ["bin", "same", "share", "nowhere"].map(|folder| at(folder).join("pg_dump"));
+        assert_eq!(distinct(all.into_iter()), [at("bin/pg_dump")]);
     }
 
     #[test]
