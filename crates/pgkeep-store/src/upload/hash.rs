@@ -1,7 +1,7 @@
 //! Hashing a stream of bytes part by part, off the thread that makes them.
 
 use bytes::Bytes;
-use crossbeam_channel::{Sender, bounded};
+use crossbeam_channel::{Receiver, Sender, bounded};
 use sha2::{Digest, Sha256};
 use std::io;
 use std::thread::{self, JoinHandle};
@@ -53,6 +53,7 @@ impl PartHasher {
 /// A thread with a [`PartHasher`] in it. Dropped unfinished, the thread ends by itself.
 pub(crate) struct PartHashing {
     send: Sender<Bytes>,
+    spare: Receiver<Vec<u8>>,
     thread: JoinHandle<Vec<PartHash>>,
 }
 
@@ -60,14 +61,25 @@ impl PartHashing {
     /// Starts the thread; up to `queue` pushed blocks wait for it, then [`push`](Self::push) does.
     pub(crate) fn start(part_size: u64, queue: usize) -> io::Result<PartHashing> {
         let (send, receive) = bounded::<Bytes>(queue);
+        let (give, spare) = bounded(queue);
         let thread = thread::Builder::new().name("pgkeep-hash".into()).spawn(move || {
             let mut hasher = PartHasher::new(part_size);
             for block in receive {
                 hasher.update(&block);
+                if let Ok(block) = block.try_into_mut() {
+                    let mut block = Vec::from(block);
+                    block.clear();
+                    let _ = give.try_send(block);
+                }
             }
             hasher.finish()
         })?;
-        Ok(PartHashing { send, thread })
+        Ok(PartHashing { send, spare, thread })
+    }
+
+    /// An empty buffer of a block that was hashed, if one is at hand: fresh memory costs page faults.
+    pub(crate) fn spare(&self) -> Vec<u8> {
+        self.spare.try_recv().unwrap_or_default()
     }
 
     /// Hands on the next bytes.

@@ -9,5 +9,6 @@ mod list;
 mod partial;
 mod store;
 mod upload;
+mod writeback;
 
 pub(crate) use store::Folder;

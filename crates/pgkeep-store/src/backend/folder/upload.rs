@@ -10,6 +10,7 @@ use std::os::unix::fs::FileExt;
 use super::error::meaning;
 use super::partial::Partial;
 use super::store::info;
+use super::writeback::Writeback;
 use crate::backend::Sink;
 use crate::error::{Result, StoreError};
 use crate::types::{Finished, PartHash};
@@ -32,11 +33,13 @@ pub(crate) struct FolderSink {
     block: Vec<u8>,
     /// Hashes the parts behind those that hold the head.
     hashing: Option<PartHashing>,
+    writeback: Option<Writeback>,
 }
 
 impl FolderSink {
     pub(crate) fn new(url: String, id: String, partial: Partial, sizes: Sizes) -> FolderSink {
-        FolderSink { url, id, partial, sizes, position: sizes.head_len, block: Vec::new(), hashing: None }
+        let position = sizes.head_len;
+        FolderSink { url, id, partial, sizes, position, block: Vec::new(), hashing: None, writeback: None }
     }
 
     fn fail(&self, e: io::Error) -> StoreError {
@@ -57,12 +60,21 @@ impl FolderSink {
         if rest.is_empty() {
             return Ok(());
         }
+        self.pass_on(rest).map_err(|e| self.fail(e))
+    }
+
+    /// Hands a written block to the threads that hash it and bring it to the disk.
+    fn pass_on(&mut self, block: Bytes) -> io::Result<()> {
         if self.hashing.is_none() {
-            let hashing = PartHashing::start(self.sizes.part_size, QUEUE);
-            self.hashing = Some(hashing.map_err(|e| self.fail(e))?);
+            self.hashing = Some(PartHashing::start(self.sizes.part_size, QUEUE)?);
+            self.writeback = Some(Writeback::start(&self.partial.file)?);
         }
-        match &self.hashing {
-            Some(hashing) => hashing.push(rest).map_err(|e| self.fail(e)),
+        if let Some(hashing) = &self.hashing {
+            hashing.push(block)?;
+            self.block = hashing.spare();
+        }
+        match &mut self.writeback {
+            Some(writeback) => writeback.grown(self.position),
             None => Ok(()),
         }
     }
@@ -118,6 +130,9 @@ impl Sink for FolderSink {
         if let Some(hashing) = self.hashing.take() {
             parts.extend(hashing.finish().map_err(|e| self.fail(e))?);
         }
+        if let Some(mut writeback) = self.writeback.take() {
+            writeback.finish().map_err(|e| self.fail(e))?;
+        }
         self.partial.publish().map_err(|e| self.fail(e))?;
         let meta = self.partial.file.metadata().map_err(|e| self.fail(e))?;
         let etag = info(String::new(), &meta).etag;
@@ -126,6 +141,7 @@ impl Sink for FolderSink {
 
     fn abort(&mut self) -> Result<()> {
         self.hashing = None;
+        self.writeback = None;
         self.partial.remove().map_err(|e| self.fail(e))
     }
 }
