@@ -1,19 +1,23 @@
 //! Reads a PostgreSQL database into an archive and writes it back, in parallel, and proves the rows.
 
 pub mod cancel;
+pub mod check;
 pub mod conn;
 pub mod dump;
 pub mod error;
 pub mod fingerprint;
 mod large_objects;
+mod platform;
 pub mod progress;
 pub mod prove;
 pub mod report;
 pub mod restore;
+pub mod role;
 mod rows;
 pub mod schema_source;
 pub mod session;
 
 pub use cancel::Cancel;
 pub use conn::{Client, ConnInfo};
+pub use platform::Platform;
 pub use error::{EngineError, ErrorKind, Result};

@@ -14,6 +14,8 @@ pub(crate) enum Exit {
     Database = 4,
     Store = 5,
     ClientTool = 6,
+    Rights = 7,
+    Clock = 8,
     Cancelled = 130,
 }
 

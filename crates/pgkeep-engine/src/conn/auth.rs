@@ -92,15 +92,16 @@ fn split_code(body: &[u8]) -> Result<(u32, &[u8])> {
     Ok((u32::from_be_bytes(*code), rest))
 }
 
-fn password(info: &ConnInfo) -> Result<&str> {
-    info.password.as_deref().ok_or_else(|| {
+fn password(info: &ConnInfo) -> Result<String> {
+    let password = info.password.as_ref().ok_or_else(|| {
         EngineError::new(
             ErrorKind::Authentication,
             format!("logging in to {info}"),
             "the server asks for a password and none was given",
         )
         .hint("set PGPASSWORD, or write it in the URL of a configuration file that only you can read")
-    })
+    })?;
+    password.get()
 }
 
 fn password_message(wire: &mut Wire, password: &[u8]) -> Result<()> {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use percent_encoding::percent_decode_str;
 
+use super::password::Password;
 use crate::error::{EngineError, ErrorKind, Result};
 
 /// How far TLS is wanted and the server's identity checked; the six meanings of libpq's `sslmode`.
@@ -63,8 +64,8 @@ pub struct ConnInfo {
     pub port: u16,
     /// Role to connect as.
     pub user: String,
-    /// Password, where one is known.
-    pub password: Option<String>,
+    /// Password, where one is known or can be asked for.
+    pub password: Option<Password>,
     /// Database to connect to.
     pub database: String,
     /// TLS wish.
@@ -151,7 +152,7 @@ impl ConnInfo {
         let user = take("user", "PGUSER")
             .or_else(|| env("USER"))
             .ok_or_else(|| bad("no user name").hint("write it in the URL: postgres://user@host/database"))?;
-        let password = take("password", "PGPASSWORD");
+        let password = take("password", "PGPASSWORD").map(Password::from);
         let database = take("dbname", "PGDATABASE").unwrap_or_else(|| user.clone());
         let sslmode = match take("sslmode", "PGSSLMODE") {
             None => SslMode::default(),
@@ -193,7 +194,10 @@ impl ConnInfo {
 
     /// The environment that makes a libpq client (`pg_dump`) connect to the same place. The password goes
     /// here and not on the command line, where every user of the machine could read it.
-    pub fn to_env(&self) -> Vec<(&'static str, String)> {
+    ///
+    /// # Errors
+    /// Where the password is asked for: its source's.
+    pub fn to_env(&self) -> Result<Vec<(&'static str, String)>> {
         let mut env = vec![
             ("PGHOST", self.host.clone()),
             ("PGPORT", self.port.to_string()),
@@ -204,7 +208,7 @@ impl ConnInfo {
             ("PGAPPNAME", self.application_name.clone()),
         ];
         if let Some(p) = &self.password {
-            env.push(("PGPASSWORD", p.clone()));
+            env.push(("PGPASSWORD", p.get()?));
         }
         if let Some(f) = &self.sslrootcert {
             env.push(("PGSSLROOTCERT", f.display().to_string()));
@@ -212,7 +216,7 @@ impl ConnInfo {
         if let Some(o) = &self.options {
             env.push(("PGOPTIONS", o.clone()));
         }
-        env
+        Ok(env)
     }
 
     /// Whether `host` is a directory with a Unix socket in it.
@@ -359,13 +363,17 @@ mod tests {
         ConnInfo::parse_with(s, |_| None)
     }
 
+    fn text(info: &ConnInfo) -> String {
+        info.password.as_ref().unwrap().get().unwrap()
+    }
+
     #[test]
     fn a_url_says_everything() {
         let c = parse(
             "postgres://al%20ice:p%40ss:w@db.example.com:6543/shop?sslmode=verify-full&connect_timeout=3",
         )
         .unwrap();
-        assert_eq!((c.user.as_str(), c.password.as_deref()), ("al ice", Some("p@ss:w")));
+        assert_eq!((c.user.as_str(), text(&c).as_str()), ("al ice", "p@ss:w"));
         assert_eq!((c.host.as_str(), c.port, c.database.as_str()), ("db.example.com", 6543, "shop"));
         assert_eq!((c.sslmode, c.connect_timeout), (SslMode::VerifyFull, Duration::from_secs(3)));
     }
@@ -373,7 +381,7 @@ mod tests {
     #[test]
     fn an_unencoded_at_sign_or_slash_in_a_password_is_understood() {
         let c = parse("postgresql://u:p@s/s@h/d").unwrap();
-        assert_eq!((c.password.as_deref(), c.host.as_str(), c.database.as_str()), (Some("p@s/s"), "h", "d"));
+        assert_eq!((text(&c).as_str(), c.host.as_str(), c.database.as_str()), ("p@s/s", "h", "d"));
     }
 
     #[test]
@@ -383,8 +391,8 @@ mod tests {
         let c = parse(r"host=/var/run  user='o\'neil' dbname=x password=a\ b").unwrap();
         assert!(c.is_unix());
         assert_eq!(
-            (c.user.as_str(), c.database.as_str(), c.password.as_deref()),
-            ("o'neil", "x", Some("a b"))
+            (c.user.as_str(), c.database.as_str(), text(&c).as_str()),
+            ("o'neil", "x", "a b")
         );
     }
 

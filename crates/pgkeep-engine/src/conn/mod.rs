@@ -7,6 +7,7 @@
 mod auth;
 mod client;
 mod info;
+mod password;
 mod quote;
 mod server_error;
 mod stream;
@@ -16,5 +17,6 @@ mod wire;
 pub(crate) use client::major_of;
 pub use client::{Canceller, Client, CopyIn, Row};
 pub use info::{ConnInfo, SslMode};
+pub use password::{Ask, Password};
 pub use quote::{quote_ident, quote_literal};
 pub use server_error::ServerError;

@@ -65,8 +65,18 @@ impl fmt::Display for ServerError {
         if let Some(d) = &self.detail {
             write!(f, " ({d})")?;
         }
+        if let Some(place) = self.context.as_deref().and_then(copy_place) {
+            write!(f, " at {place}")?;
+        }
         write!(f, " [SQLSTATE {}]", self.code)
     }
+}
+
+/// `COPY t, line 5, column c` out of a context, without the value that follows it: a row's content does not belong
+/// into a log (CopyFromErrorCallback, src/backend/commands/copyfrom.c).
+fn copy_place(context: &str) -> Option<&str> {
+    let line = context.lines().find(|line| line.starts_with("COPY "))?;
+    Some(line.split_once(": ").map_or(line, |(place, _)| place))
 }
 
 impl From<ServerError> for EngineError {
@@ -103,6 +113,15 @@ mod tests {
         );
         assert_eq!(kind(b"VFATAL\0C28P01\0Mpassword authentication failed\0"), ErrorKind::Authentication);
         assert_eq!(kind(b"VERROR\0C57014\0Mcanceling statement due to user request\0"), ErrorKind::Server);
+    }
+
+    #[test]
+    fn a_rows_place_is_told_and_its_content_is_not() {
+        let e = ServerError::parse(
+            b"VERROR\0C22P02\0Minvalid input syntax\0WCOPY t, line 5, column c: \"hunter2\"\nSQL function f\0",
+        );
+        let text = EngineError::from(e).to_string();
+        assert!(text.contains("at COPY t, line 5, column c [") && !text.contains("hunter2"), "{text}");
     }
 
     #[test]

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use pgkeep_archive::Compression;
 
+pub(crate) use run::default_compression;
 pub use run::dump;
 
 use crate::error::Result;

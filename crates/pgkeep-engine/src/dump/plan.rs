@@ -6,15 +6,21 @@ use crate::rows::{Blocks, ranges};
 /// Segments aimed at for the whole database: enough to keep many workers busy to the end, few enough for the
 /// TOC and for stock pg_restore's scheduler.
 const AIMED_SEGMENTS: u64 = 4096;
-/// Smallest aimed segment. A segment of this size compresses into a worker's memory even if its text is twice
-/// its size on disk (bytea in hex) and does not compress at all.
-const SMALLEST: u64 = 16 << 20;
+/// Smallest segment that is aimed at for the sake of the database's size. It compresses into a worker's memory even
+/// if its text is twice its size on disk (bytea in hex) and does not compress at all.
+const SMALL: u64 = 16 << 20;
+/// Pieces a worker should have at least, so that all end at about the same time.
+const PIECES_EACH: u64 = 8;
+/// Smallest segment that is aimed at for their sake.
+const SMALLEST: u64 = 4 << 20;
 /// Largest aimed segment: still fits a worker's memory when it compresses fourfold.
 const LARGEST: u64 = 64 << 20;
 
-/// Aimed bytes of a segment for a database with this much table data.
-pub(super) fn segment_size(total: u64) -> u64 {
-    (total / AIMED_SEGMENTS).clamp(SMALLEST, LARGEST)
+/// Aimed bytes of a segment for a database with this much table data that is read over `jobs` connections.
+pub(super) fn segment_size(total: u64, jobs: usize) -> u64 {
+    let by_size = (total / AIMED_SEGMENTS).clamp(SMALL, LARGEST);
+    let by_jobs = total / (PIECES_EACH * jobs.max(1) as u64);
+    by_size.min(by_jobs.max(SMALLEST))
 }
 
 /// The ranges that a table is cut into, at least two, or nothing where it stays whole.
@@ -75,8 +81,14 @@ mod tests {
 
     #[test]
     fn segments_grow_with_the_database_up_to_a_bound() {
-        assert_eq!(segment_size(1 << 30), SMALLEST);
-        assert_eq!(segment_size(128 << 30), 32 << 20);
-        assert_eq!(segment_size(10 << 40), LARGEST);
+        assert_eq!(segment_size(1 << 30, 4), SMALL);
+        assert_eq!(segment_size(128 << 30, 4), 32 << 20);
+        assert_eq!(segment_size(10 << 40, 4), LARGEST);
+    }
+
+    #[test]
+    fn many_connections_get_many_segments_of_a_small_database() {
+        assert_eq!(segment_size(512 << 20, 8), 8 << 20);
+        assert_eq!(segment_size(100 << 20, 8), SMALLEST);
     }
 }

@@ -225,7 +225,7 @@ fn lay_out(
     let all_blobs: usize = blobs.values().map(Vec::len).sum();
     let blob_bytes = if all_blobs > 0 { catalog::large_object_bytes(&mut coordinator.client)? } else { 0 };
     let total: u64 = facts.values().map(|f| f.bytes).sum();
-    let segment = options.segment_size.unwrap_or_else(|| plan::segment_size(total));
+    let segment = options.segment_size.unwrap_or_else(|| plan::segment_size(total, options.jobs));
 
     let mut cuts: HashMap<DumpId, Vec<Blocks>> = HashMap::new();
     if options.segments {
@@ -408,7 +408,7 @@ fn read_deferred(
 }
 
 /// zstd where the server's own pg_restore reads it, else gzip, which all do.
-fn default_compression(server_major: u32) -> Compression {
+pub(crate) fn default_compression(server_major: u32) -> Compression {
     let algorithm = if server_major >= 16 { Algorithm::Zstd } else { Algorithm::Gzip };
     Compression { algorithm, level: None }
 }

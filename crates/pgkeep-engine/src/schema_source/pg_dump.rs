@@ -46,7 +46,7 @@ impl SchemaSource for PgDump {
         {
             command.env_remove(var);
         }
-        command.envs(request.info.to_env()).env("LC_MESSAGES", "C");
+        command.envs(request.info.to_env()?).env("LC_MESSAGES", "C");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let child = command.spawn().map_err(|e| {
             EngineError::new(

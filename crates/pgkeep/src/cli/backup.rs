@@ -46,7 +46,7 @@ pub(super) struct Options {
     /// segmented archive differently, and gives up parallel reading of one table
     #[arg(long)]
     no_segments: bool,
-    /// Aimed size of a segment on the server's disk, such as 32MB [default: 16MiB to 64MiB by the database's size]
+    /// Aimed size of a segment on the server's disk, such as 32MB [default: 4MiB to 64MiB by the database's size and --jobs]
     #[arg(long, value_name = "SIZE")]
     segment_size: Option<bytesize::ByteSize>,
     /// Longest wait for a table that is locked, such as 30s or 5m; 0 waits for ever [default: 60s]

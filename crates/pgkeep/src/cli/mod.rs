@@ -1,9 +1,11 @@
 //! The command line: parse, call, print. A file for each command.
 
 mod backup;
+mod check;
 mod completions;
 mod list;
 mod restore;
+mod role;
 mod show;
 mod verify;
 
@@ -20,7 +22,7 @@ use crate::show::{print_json, warn};
 const AFTER: &str = "\
 Exit codes: 0 success, 1 failed, 2 usage or configuration, 3 damage or a difference \
 found, 4 database not reached or log-in refused, 5 store failed, 6 no fitting pg_dump, \
-130 stopped by a signal.";
+7 rights missing, 8 a clock is wrong, 130 stopped by a signal.";
 
 /// PostgreSQL backups that are proven to restore.
 #[derive(Parser)]
@@ -45,6 +47,10 @@ enum Command {
     Show(show::Options),
     /// Check a stored backup without a database: size, hashes, table of contents, every row
     Verify(verify::Options),
+    /// Look whether databases can be backed up: rights, pg_dump, store, clocks, size and time
+    Check(check::Options),
+    /// Print the SQL that makes a role for backups
+    Role(role::Options),
     /// Print shell completions
     Completions(completions::Options),
     /// Print the manual page
@@ -61,7 +67,8 @@ pub(crate) fn main() -> ExitCode {
         Command::List(o) => o.json,
         Command::Show(o) => o.json,
         Command::Verify(o) => o.json,
-        Command::Completions(_) | Command::Man => false,
+        Command::Check(o) => o.json,
+        Command::Role(_) | Command::Completions(_) | Command::Man => false,
     };
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
@@ -88,6 +95,8 @@ fn run(cli: Cli) -> Result<()> {
         Command::List(options) => list::run(&options, &config),
         Command::Show(options) => show::run(&options, &config),
         Command::Verify(options) => verify::run(&options, &config),
+        Command::Check(options) => check::run(&options, &config),
+        Command::Role(options) => role::run(&options, &config),
         Command::Completions(_) | Command::Man => Ok(()),
     }
 }

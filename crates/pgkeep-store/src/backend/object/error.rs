@@ -32,6 +32,12 @@ pub(crate) fn meaning(url: &str, e: &object_store::Error) -> StoreError {
     StoreError::new(make, url, cause.join("; "), hint)
 }
 
+/// The meaning of a request that got no answer from `place`, an endpoint without secrets in it.
+pub(crate) fn unreachable(url: &str, place: &str, e: &HttpError) -> StoreError {
+    let detail = format_args!("{place}: {}", innermost(e));
+    StoreError::new(StoreError::Unreachable, url, detail, transport_hint(e.kind()))
+}
+
 type Meaning = (fn(Box<crate::error::Detail>) -> StoreError, String);
 
 fn by_code(url: &str, code: Option<&str>, text: &str) -> Option<Meaning> {
@@ -102,6 +108,8 @@ fn by_status(url: &str, text: &str) -> Option<Meaning> {
         )),
         416 => Some((StoreError::OutOfRange, "the object may have been cut short or replaced".into())),
         401 | 403 => Some((StoreError::PermissionDenied, credentials(url))),
+        // Also the answer to an access key that no key can look like.
+        400 => Some((StoreError::Other, credentials(url) + ", the region and the endpoint")),
         _ => None,
     }
 }
@@ -127,12 +135,16 @@ fn by_variant(url: &str, e: &object_store::Error) -> Meaning {
 /// The innermost cause, where the text does not tell it: "connection refused" rather than "error sending
 /// request".
 fn root(e: &object_store::Error, text: &str) -> String {
-    let mut innermost: &(dyn StdError + 'static) = e;
+    let root = innermost(e);
+    if text.contains(&root) || root.contains('<') { String::new() } else { format!(": {root}") }
+}
+
+fn innermost(e: &(dyn StdError + 'static)) -> String {
+    let mut innermost = e;
     while let Some(source) = innermost.source() {
         innermost = source;
     }
-    let root = innermost.to_string();
-    if text.contains(&root) || root.contains('<') { String::new() } else { format!(": {root}") }
+    innermost.to_string()
 }
 
 /// The code in `… status code: 404 Not Found: ContainerNotFound: …`, as Azure's answers are shown.
@@ -186,6 +198,13 @@ mod tests {
     fn another_region_is_named_with_what_to_put_into_the_url() {
         let e = refused("<Error><Code>AuthorizationHeaderMalformed</Code><Region>eu-west-1</Region></Error>");
         assert!(e.hint().contains("region=eu-west-1"), "{e}");
+    }
+
+    #[test]
+    fn a_request_refused_as_malformed_points_to_the_credentials() {
+        let text = "Server returned non-2xx status code: 400 Bad Request: ";
+        let e = meaning("s3://b/k", &object_store::Error::Generic { store: "S3", source: text.into() });
+        assert!(e.hint().contains("AWS_ACCESS_KEY_ID") && e.hint().contains("endpoint"), "{e}");
     }
 
     #[test]

@@ -4,12 +4,12 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use jiff::Timestamp;
 use object_store::aws::{AwsAuthorizer, AwsCredentialProvider};
-use object_store::client::{HttpClient, HttpRequest, HttpRequestBody};
+use object_store::client::{HttpClient, HttpError, HttpRequest, HttpRequestBody};
 use serde::Deserialize;
 use std::time::Duration;
 
 use crate::backend::object::Pending;
-use crate::backend::object::error::meaning;
+use crate::backend::object::error::{meaning, unreachable};
 use crate::error::{Result, StoreError};
 use crate::types::PendingUpload;
 
@@ -60,8 +60,8 @@ impl Requests {
         })
     }
 
-    fn unreachable(&self, e: object_store::client::HttpError) -> StoreError {
-        meaning(&self.shown, &object_store::Error::Generic { store: "S3", source: Box::new(e) })
+    fn unreachable(&self, e: HttpError) -> StoreError {
+        unreachable(&self.shown, &self.bucket_url, &e)
     }
 
     /// Signs and sends a GET. A status of failure is an error with the answer's body.

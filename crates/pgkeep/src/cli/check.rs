@@ -1,0 +1,136 @@
+//! `pgkeep check`.
+
+mod store;
+
+use clap::Parser;
+use pgkeep_engine::ConnInfo;
+use pgkeep_engine::check::{Class, DatabaseCheck, Finding, check_database};
+use pgkeep_engine::dump::DumpOptions;
+use pgkeep_engine::{Cancel, ErrorKind};
+use serde::Serialize;
+use std::time::Duration;
+
+use crate::config::{Config, Named};
+use crate::failure::{Exit, Failure, Result};
+use crate::show::{bytes, count, duration, plural, print, print_json};
+use crate::signals;
+
+/// Options of `check`.
+#[derive(Parser)]
+pub(super) struct Options {
+    /// postgres:// URLs or names from the configuration
+    #[arg(required = true, value_name = "DATABASE")]
+    databases: Vec<String>,
+    /// The store to check as well [default: the configured store, else ./backups]
+    #[arg(long, visible_alias = "store", value_name = "STORE")]
+    to: Option<String>,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// What was found about one database and the store that its backups go to.
+#[derive(Serialize)]
+struct Checked {
+    database: String,
+    store: String,
+    #[serde(flatten)]
+    facts: Option<DatabaseCheck>,
+    /// Findings of the database first, of its store after them.
+    problems: Vec<Finding>,
+}
+
+pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
+    let cancel = signals::cancel_on_signals().map_err(|e| Failure::usage(format!("signal handlers: {e}")))?;
+    let mut all = Vec::new();
+    for words in &options.databases {
+        let named = config.database(words)?;
+        all.push(one(options, config, &named, &cancel)?);
+    }
+    let worst = all.iter().flat_map(|c| &c.problems).map(|f| exit_of(f.class)).min_by_key(|e| rank(*e));
+    if options.json {
+        print_json(&serde_json::json!({ "ok": worst.is_none(), "databases": all }));
+    } else {
+        all.iter().for_each(tell);
+    }
+    let problems = all.iter().map(|c| c.problems.len() as u64).sum();
+    match worst {
+        None => Ok(()),
+        Some(exit) => Err(Failure {
+            told: true,
+            ..Failure::new(exit, "findings", format!("{}: a backup would fail", plural(problems, "finding")))
+        }),
+    }
+}
+
+fn one(options: &Options, config: &Config, named: &Named<'_>, cancel: &Cancel) -> Result<Checked> {
+    let info = ConnInfo::parse(&named.url)?;
+    let store_url = config.store(options.to.as_deref(), named.store.as_deref());
+    let (facts, mut problems) = match check_database(&info, &DumpOptions::default(), cancel) {
+        Ok(mut facts) => {
+            let problems = std::mem::take(&mut facts.findings);
+            (Some(facts), problems)
+        }
+        Err(e) if e.kind == ErrorKind::Cancelled || e.kind == ErrorKind::Config => return Err(e.into()),
+        Err(e) => {
+            let what = if e.what.is_empty() { e.why } else { format!("{}: {}", e.what, e.why) };
+            let remedy = e.hint.unwrap_or_default();
+            (None, vec![Finding { class: Class::Connection, object: None, problem: what, remedy }])
+        }
+    };
+    problems.extend(store::check(&store_url)?);
+    Ok(Checked { database: info.to_string(), store: store_url, facts, problems })
+}
+
+/// The exit code of a class; docs/exit-codes.md.
+fn exit_of(class: Class) -> Exit {
+    match class {
+        Class::Connection => Exit::Database,
+        Class::ClientTool => Exit::ClientTool,
+        Class::Rights | Class::RowSecurity => Exit::Rights,
+        Class::Store => Exit::Store,
+        Class::Clock => Exit::Clock,
+    }
+}
+
+/// Of several classes the one that must be mended first gives the exit code.
+fn rank(exit: Exit) -> u8 {
+    match exit {
+        Exit::Database => 0,
+        Exit::ClientTool => 1,
+        Exit::Rights => 2,
+        Exit::Store => 3,
+        _ => 4,
+    }
+}
+
+fn tell(checked: &Checked) {
+    print(format!("checked {}", checked.database));
+    if let Some(facts) = &checked.facts {
+        let kind = if facts.standby { ", a standby" } else { "" };
+        print(format!("  server    {} ({}{kind})", facts.server_version, facts.platform));
+        print(format!("  role      {}{}", facts.role, if facts.superuser { ", a superuser" } else { "" }));
+        if let Some(tool) = &facts.pg_dump {
+            print(format!("  pg_dump   {tool}"));
+        }
+        print(format!("  tables    {}, {} on disk", count(facts.tables), bytes(facts.table_bytes)));
+        if let Some(estimate) = facts.estimate {
+            print(format!(
+                "  a backup  about {} in {}, by a sample",
+                bytes(estimate.archive_bytes),
+                duration(Duration::from_secs_f64(estimate.seconds))
+            ));
+        }
+    }
+    print(format!("  store     {}", checked.store));
+    if checked.problems.is_empty() {
+        print("  nothing stands in the way of a backup");
+    }
+    for finding in &checked.problems {
+        let object = finding.object.as_ref().map(|o| format!("{o}: ")).unwrap_or_default();
+        print(format!("  ! {object}{}", finding.problem));
+        if !finding.remedy.is_empty() {
+            print(format!("      {}", finding.remedy));
+        }
+    }
+}
