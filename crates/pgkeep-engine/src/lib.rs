@@ -19,5 +19,5 @@ pub mod session;
 
 pub use cancel::Cancel;
 pub use conn::{Client, ConnInfo};
-pub use platform::Platform;
 pub use error::{EngineError, ErrorKind, Result};
+pub use platform::Platform;

@@ -57,14 +57,18 @@ impl Platform {
         match self {
             Platform::SelfManaged => format!("ALTER ROLE {grantee} BYPASSRLS (as a superuser)"),
             Platform::Supabase => {
-                format!("back up as postgres, which bypasses row-level security there, or ALTER ROLE {grantee} BYPASSRLS as it")
+                format!(
+                    "back up as postgres, which bypasses row-level security there, or ALTER ROLE {grantee} BYPASSRLS as it"
+                )
             }
             _ if forced => {
                 "this service lets nobody give BYPASSRLS, and the table's security is forced upon its owner: \
                  ALTER TABLE … NO FORCE ROW LEVEL SECURITY and back up as a member of the owner"
                     .into()
             }
-            _ => format!("GRANT {owner} TO {grantee}: this service lets nobody give BYPASSRLS, and an owner is not filtered"),
+            _ => format!(
+                "GRANT {owner} TO {grantee}: this service lets nobody give BYPASSRLS, and an owner is not filtered"
+            ),
         }
     }
 }

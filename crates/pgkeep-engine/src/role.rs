@@ -16,8 +16,8 @@ pub fn role_sql(info: &ConnInfo, name: &str, iam: bool, cancel: &Cancel) -> Resu
     let mut client = Client::connect(info, cancel)?;
     let platform = Platform::of(&mut client)?;
     let major = client.server_major();
-    let role = quote_ident(name);
-    let database = quote_ident(&client.query_one("SELECT pg_catalog.current_database()")?.text(0));
+    let role = String::from_utf8_lossy(&quote_ident(name.as_bytes())).into_owned();
+    let database = client.query_one("SELECT pg_catalog.quote_ident(pg_catalog.current_database())")?.text(0);
     let mut sql = format!(
         "-- A role for backups by pgkeep: PostgreSQL {major}, {platform}, database {database}.\n\
          -- Run by psql as a role that may create roles.\n\
@@ -25,7 +25,8 @@ pub fn role_sql(info: &ConnInfo, name: &str, iam: bool, cancel: &Cancel) -> Resu
     );
     let aws = matches!(platform, Platform::Rds | Platform::Aurora);
     if iam && aws {
-        let _ = writeln!(sql, "GRANT rds_iam TO {role}; -- logs in by IAM tokens, and by no password any more");
+        let _ =
+            writeln!(sql, "GRANT rds_iam TO {role}; -- logs in by IAM tokens, and by no password any more");
     } else {
         let _ = writeln!(sql, "\\password {name}");
     }
@@ -74,7 +75,8 @@ fn grants_of_old(client: &mut Client, role: &str, sql: &mut String) -> Result<()
         .map_err(|e| e.during("reading the owners"))?;
     for owner in owners.iter().map(|row| row.text(0)) {
         for kind in ["TABLES", "SEQUENCES"] {
-            let _ = writeln!(sql, "ALTER DEFAULT PRIVILEGES FOR ROLE {owner} GRANT SELECT ON {kind} TO {role};");
+            let _ =
+                writeln!(sql, "ALTER DEFAULT PRIVILEGES FOR ROLE {owner} GRANT SELECT ON {kind} TO {role};");
         }
     }
     Ok(())
@@ -112,9 +114,16 @@ fn row_security(client: &mut Client, role: &str, platform: Platform, sql: &mut S
     if tables.is_empty() {
         return Ok(());
     }
-    sql.push_str("\n-- Row-level security would hide rows of these tables, and a backup refuses to be cut:\n");
+    sql.push_str(
+        "\n-- Row-level security would hide rows of these tables, and a backup refuses to be cut:\n",
+    );
     for row in &tables {
-        let _ = writeln!(sql, "--   {}{}", row.text(0), if row.bool(1) { " (forced upon its owner)" } else { "" });
+        let _ = writeln!(
+            sql,
+            "--   {}{}",
+            row.text(0),
+            if row.bool(1) { " (forced upon its owner)" } else { "" }
+        );
     }
     if platform == Platform::SelfManaged {
         let _ = writeln!(sql, "ALTER ROLE {role} BYPASSRLS;");

@@ -36,7 +36,10 @@ impl Guarded {
     /// The role's URL.
     fn url(&self) -> String {
         let role = self.role.replace(' ', "%20").replace('"', "%22");
-        self.database.url().replace("postgres:secret@", &format!("{role}:{}@", PLANTED.replace('@', "%40").replace('/', "%2F")))
+        self.database.url().replace(
+            "postgres:secret@",
+            &format!("{role}:{}@", PLANTED.replace('@', "%40").replace('/', "%2F")),
+        )
     }
 
     fn quoted(&self) -> String {
@@ -64,8 +67,18 @@ fn what_a_role_may_not_read_is_named_and_what_role_prints_mends_it() {
         let found = guarded.check(&place);
         assert_eq!(found.code(), 7, "{found:#?}");
         let problems = found.json()["databases"][0]["problems"].clone();
-        let about: Vec<_> = problems.as_array().unwrap().iter().map(|p| p["object"].as_str().unwrap_or_default().to_owned()).collect();
-        for object in ["\"Odd Schema\".\"Odd Table\"", "\"Odd Schema\".\"Odd Table_id_seq\"", "public.guarded", "large object"] {
+        let about: Vec<_> = problems
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|p| p["object"].as_str().unwrap_or_default().to_owned())
+            .collect();
+        for object in [
+            "\"Odd Schema\".\"Odd Table\"",
+            "\"Odd Schema\".\"Odd Table_id_seq\"",
+            "public.guarded",
+            "large object",
+        ] {
             assert!(about.iter().any(|a| a.starts_with(object)), "{object} is missing: {found:#?}");
         }
         assert!(problems.to_string().contains("row-security"), "{found:#?}");
@@ -81,7 +94,11 @@ fn what_a_role_may_not_read_is_named_and_what_role_prints_mends_it() {
             .collect();
         guarded.database.psql(&sql);
         let found = guarded.check(&place).ok();
-        assert_eq!(found.json()["databases"][0]["problems"].as_array().unwrap().len(), 0, "{major}: {found:#?}");
+        assert_eq!(
+            found.json()["databases"][0]["problems"].as_array().unwrap().len(),
+            0,
+            "{major}: {found:#?}"
+        );
         place.backup(&guarded.url(), &[]).ok();
     }
 }
@@ -91,7 +108,9 @@ fn a_role_that_is_made_as_printed_can_read_and_not_write() {
     let guarded = Guarded::on(17);
     let sql = ran(&["role", &guarded.database.url(), "--role", &guarded.role]).ok().stdout;
     assert!(sql.contains("\\password"), "{sql}");
-    guarded.database.psql(&sql.lines().filter(|l| !l.starts_with("\\password")).collect::<Vec<_>>().join("\n"));
+    guarded
+        .database
+        .psql(&sql.lines().filter(|l| !l.starts_with("\\password")).collect::<Vec<_>>().join("\n"));
     guarded.database.psql(&format!("alter role {} password '{PLANTED}'", guarded.quoted()));
     let as_role = |sql: &str| {
         guarded.database.try_psql(&format!("set session authorization {}; {sql}", guarded.quoted()))

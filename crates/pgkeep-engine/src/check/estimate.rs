@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use pgkeep_archive::{Algorithm, Compressor};
+use pgkeep_archive::Compressor;
 use serde::Serialize;
 
 use crate::conn::Client;
@@ -69,8 +69,7 @@ pub(super) fn sample(
     let share = bytes as f64 * if some { SAMPLE_BLOCKS as f64 / blocks as f64 } else { 1.0 };
     let table = row.bytes(0).unwrap_or_default();
     let sql = copy_statement(table, true, b"*", None, range.or(Some(Blocks { from: 0, to: None })));
-    let compression =
-        options.compression.unwrap_or_else(|| default_compression(client.server_major()));
+    let compression = options.compression.unwrap_or_else(|| default_compression(client.server_major()));
     let mut compressor = Compressor::new(compression)?;
     let (mut text, mut out, mut compressed) = (Vec::new(), Vec::new(), 0);
     let began = Instant::now();

@@ -137,8 +137,8 @@ pub fn check_database(info: &ConnInfo, options: &DumpOptions, cancel: &Cancel) -
 
 fn clock_ahead(client: &mut Client) -> Result<f64> {
     let before = SystemTime::now();
-    let row = client
-        .query_one("SELECT extract(epoch FROM pg_catalog.clock_timestamp())::pg_catalog.float8")?;
+    let row =
+        client.query_one("SELECT extract(epoch FROM pg_catalog.clock_timestamp())::pg_catalog.float8")?;
     // The server read its clock about half-way between our question and its answer.
     let here = before + before.elapsed().unwrap_or_default() / 2;
     let here = here.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs_f64();

@@ -42,11 +42,12 @@ WHERE pg_catalog.current_setting('is_superuser') <> 'on' AND pg_catalog.current_
                   AND (a.grantee = 0 OR pg_catalog.pg_has_role(a.grantee, 'USAGE')))";
 
 pub(super) fn missing(client: &mut Client, role: &str, platform: Platform) -> Result<Vec<Finding>> {
-    let grantee = crate::conn::quote_ident(role);
+    let grantee = String::from_utf8_lossy(&crate::conn::quote_ident(role.as_bytes())).into_owned();
     let mut findings = Vec::new();
     let read_all = client.server_major() >= 14;
     for row in client.query(REFUSED).map_err(|e| e.during("looking for missing rights"))? {
-        let (what, object, usage, schema) = (if row.bool(0) { "sequence" } else { "table" }, row.text(1), row.bool(2), row.text(3));
+        let (what, object, usage, schema) =
+            (if row.bool(0) { "sequence" } else { "table" }, row.text(1), row.bool(2), row.text(3));
         let remedy = if read_all {
             format!("GRANT pg_read_all_data TO {grantee}")
         } else if usage {
@@ -54,7 +55,11 @@ pub(super) fn missing(client: &mut Client, role: &str, platform: Platform) -> Re
         } else {
             format!("GRANT USAGE ON SCHEMA {schema} TO {grantee}; GRANT SELECT ON {object} TO {grantee}")
         };
-        let problem = if usage { format!("no right to read this {what}") } else { format!("no right to use the schema of this {what}") };
+        let problem = if usage {
+            format!("no right to read this {what}")
+        } else {
+            format!("no right to use the schema of this {what}")
+        };
         findings.push(Finding { class: Class::Rights, object: Some(object), problem, remedy });
     }
     for row in client.query(FILTERED).map_err(|e| e.during("looking for row-level security"))? {
@@ -62,7 +67,9 @@ pub(super) fn missing(client: &mut Client, role: &str, platform: Platform) -> Re
         findings.push(Finding {
             class: Class::RowSecurity,
             object: Some(object),
-            problem: "row-level security would hide rows of it from this role, and a backup refuses to be cut".into(),
+            problem:
+                "row-level security would hide rows of it from this role, and a backup refuses to be cut"
+                    .into(),
             remedy: platform.row_security_remedy(&grantee, &owner, forced),
         });
     }

@@ -390,10 +390,7 @@ mod tests {
         assert_eq!(c.kind, ErrorKind::Config);
         let c = parse(r"host=/var/run  user='o\'neil' dbname=x password=a\ b").unwrap();
         assert!(c.is_unix());
-        assert_eq!(
-            (c.user.as_str(), c.database.as_str(), text(&c).as_str()),
-            ("o'neil", "x", "a b")
-        );
+        assert_eq!((c.user.as_str(), c.database.as_str(), text(&c).as_str()), ("o'neil", "x", "a b"));
     }
 
     #[test]
