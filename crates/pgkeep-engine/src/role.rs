@@ -28,7 +28,7 @@ pub fn role_sql(info: &ConnInfo, name: &str, iam: bool, cancel: &Cancel) -> Resu
         let _ =
             writeln!(sql, "GRANT rds_iam TO {role}; -- logs in by IAM tokens, and by no password any more");
     } else {
-        let _ = writeln!(sql, "\\password {name}");
+        let _ = writeln!(sql, "\\password {role}");
     }
     let _ = writeln!(sql, "GRANT CONNECT ON DATABASE {database} TO {role};");
     let _ = writeln!(sql, "ALTER ROLE {role} SET default_transaction_read_only = on;");
