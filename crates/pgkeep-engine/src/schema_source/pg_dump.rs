@@ -39,14 +39,9 @@ impl SchemaSource for PgDump {
         if let Some(t) = request.lock_timeout {
             command.arg(format!("--lock-wait-timeout={}", t.as_millis()));
         }
-        // What libpq would take from the environment is decided by `info` alone; a foreign client encoding
-        // would turn the archive's text into another one than the database's.
-        for var in
-            ["PGCLIENTENCODING", "PGSERVICE", "PGHOSTADDR", "PGPASSFILE", "PGSSLNEGOTIATION", "PGREQUIRESSL"]
-        {
-            command.env_remove(var);
-        }
-        command.envs(request.info.to_env()?).env("LC_MESSAGES", "C");
+        let connection = request.info.client_env()?;
+        connection.apply(&mut command);
+        command.env("LC_MESSAGES", "C");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let child = command.spawn().map_err(|e| {
             EngineError::new(
