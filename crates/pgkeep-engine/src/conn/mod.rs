@@ -28,4 +28,5 @@ pub use info::{
 };
 pub use password::{Ask, Password};
 pub use quote::{quote_ident, quote_literal};
+pub(crate) use server_error::STANDBY;
 pub use server_error::ServerError;

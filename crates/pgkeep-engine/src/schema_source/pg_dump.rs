@@ -10,6 +10,7 @@ use pgkeep_archive::Toc;
 
 use super::{ClientTool, SchemaRequest, SchemaSource};
 use crate::cancel::Cancel;
+use crate::conn::STANDBY;
 use crate::error::{EngineError, ErrorKind, Result};
 
 /// pg_dump as a [`SchemaSource`].
@@ -204,6 +205,9 @@ fn explain(stderr: &str, parse: &str) -> EngineError {
             .hint("install a pg_dump that is not older than the server, or name its folder in PGKEEP_PG_BIN");
     } else if lower.contains("out of shared memory") {
         e = e.hint("raise max_locks_per_transaction on the server: a backup locks every table once");
+    } else if lower.contains("conflict with recovery") {
+        e.kind = ErrorKind::ConnectionLost;
+        e = e.hint(STANDBY);
     } else if LOST.iter().any(|words| lower.contains(words)) {
         e.kind = ErrorKind::ConnectionLost;
         e = e.hint("pg_dump's connection was refused or lost: the server's log tells whether it was the server's doing");
