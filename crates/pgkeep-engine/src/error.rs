@@ -13,6 +13,8 @@ pub enum ErrorKind {
     Config,
     /// The server could not be reached, or refused the connection.
     Connect,
+    /// A pooler that hands sessions around stands before the server.
+    Pooler,
     /// The server did not accept the user, the password or the certificate.
     Authentication,
     /// The user may not read or do something.
@@ -81,6 +83,12 @@ impl EngineError {
     /// The run was asked to stop.
     pub fn cancelled() -> Self {
         EngineError::new(ErrorKind::Cancelled, "stopped", "the run was asked to stop")
+    }
+
+    /// Whether a standby ended it to go on with its replay. Another try under the same snapshot may succeed, unless the
+    /// snapshot itself was in the way.
+    pub fn is_recovery_conflict(&self) -> bool {
+        self.sqlstate.is_some() && self.why.contains("conflict with recovery")
     }
 
     /// Whether the same work on a new connection may succeed.

@@ -8,6 +8,7 @@ pub mod error;
 pub mod fingerprint;
 mod large_objects;
 mod platform;
+mod pooler;
 pub mod progress;
 pub mod prove;
 pub mod report;

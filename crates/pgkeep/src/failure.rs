@@ -58,6 +58,7 @@ impl From<EngineError> for Failure {
         let (exit, kind) = match e.kind {
             ErrorKind::Config => (Exit::Usage, "config"),
             ErrorKind::Connect => (Exit::Database, "connect"),
+            ErrorKind::Pooler => (Exit::Database, "pooler"),
             ErrorKind::Authentication => (Exit::Database, "authentication"),
             ErrorKind::Permission => (Exit::Failed, "permission"),
             ErrorKind::ConnectionLost => (Exit::Database, "connection-lost"),

@@ -14,6 +14,7 @@ use crate::conn::{Client, ConnInfo};
 use crate::dump::DumpOptions;
 use crate::error::Result;
 use crate::platform::Platform;
+use crate::pooler::refuse_transaction_pooler;
 use crate::schema_source::{find_tools, pick_tool};
 use crate::session;
 
@@ -23,6 +24,8 @@ use crate::session;
 pub enum Class {
     /// The server is not reached, or refuses the log-in.
     Connection,
+    /// A pooler that hands sessions around stands before the server.
+    Pooler,
     /// No pg_dump that fits the server.
     ClientTool,
     /// A right is missing, so that a backup would fail.
@@ -85,6 +88,8 @@ pub const CLOCK_TOLERANCE: Duration = Duration::from_secs(30);
 pub fn check_database(info: &ConnInfo, options: &DumpOptions, cancel: &Cancel) -> Result<DatabaseCheck> {
     let tools = std::thread::spawn(|| find_tools("pg_dump"));
     let mut client = Client::connect(info, cancel)?;
+    // Before anything is set: a pooled session's settings would be others' settings.
+    refuse_transaction_pooler(&mut client, cancel)?;
     session::prepare(&mut client, "UTF8")?;
     client.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")?;
     let mut findings = Vec::new();

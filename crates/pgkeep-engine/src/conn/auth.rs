@@ -1,9 +1,9 @@
 //! Logging in: startup packet and the authentication exchange.
 
 use postgres_protocol::authentication::md5_hash;
-use postgres_protocol::authentication::sasl::{ChannelBinding, SCRAM_SHA_256, ScramSha256};
 
-use super::info::ConnInfo;
+use super::info::{ChannelBinding, ConnInfo, Found};
+use super::scram::{self, Scram};
 use super::server_error::ServerError;
 use super::wire::Wire;
 use crate::error::{EngineError, ErrorKind, Result};
@@ -12,7 +12,8 @@ use crate::error::{EngineError, ErrorKind, Result};
 pub(super) fn log_in(wire: &mut Wire, info: &ConnInfo) -> Result<()> {
     startup(wire, info)?;
     let mut body = Vec::new();
-    let mut scram: Option<ScramSha256> = None;
+    let mut scram: Option<Scram> = None;
+    let mut proven = false;
     loop {
         match wire.message(&mut body)? {
             b'R' => {}
@@ -21,49 +22,97 @@ pub(super) fn log_in(wire: &mut Wire, info: &ConnInfo) -> Result<()> {
             other => return Err(strange(format!("message {:?} during log-in", other as char))),
         }
         let (code, rest) = split_code(&body)?;
+        if let Some(method) = method_of(code) {
+            accept(info, method)?;
+        }
         match code {
-            0 => return Ok(()),
-            3 => password_message(wire, password(info)?.as_bytes())?,
+            0 => return satisfied(info, proven, scram.as_ref()),
+            3 => {
+                password_message(wire, password(info)?.as_bytes())?;
+                proven = true;
+            }
             5 => {
                 let salt: [u8; 4] =
                     rest.get(..4).and_then(|s| s.try_into().ok()).ok_or_else(|| strange("short md5 salt"))?;
                 let hash = md5_hash(info.user.as_bytes(), password(info)?.as_bytes(), salt);
                 password_message(wire, hash.as_bytes())?;
+                proven = true;
             }
             10 => {
-                if !rest.split(|b| *b == 0).any(|m| m == SCRAM_SHA_256.as_bytes()) {
-                    return Err(strange("the server offers no SCRAM-SHA-256"));
-                }
-                let s = ScramSha256::new(password(info)?.as_bytes(), ChannelBinding::unsupported());
-                let mut out = Vec::from(SCRAM_SHA_256.as_bytes());
-                out.push(0);
-                let first = s.message();
-                out.extend_from_slice(&(first.len() as u32).to_be_bytes());
-                out.extend_from_slice(first);
-                send(wire, b'p', &out)?;
+                let s = scram::begin(wire.stream(), info, rest, password(info)?.as_bytes())?;
+                send(wire, b'p', &s.first_message())?;
                 scram = Some(s);
             }
             11 => {
                 let s = scram.as_mut().ok_or_else(|| strange("SASL continued before it began"))?;
-                s.update(rest).map_err(|e| strange(e.to_string()))?;
-                send(wire, b'p', s.message())?;
+                s.exchange.update(rest).map_err(|e| strange(e.to_string()))?;
+                send(wire, b'p', s.exchange.message())?;
             }
             12 => {
                 let s = scram.as_mut().ok_or_else(|| strange("SASL ended before it began"))?;
-                s.finish(rest).map_err(|e| {
+                s.exchange.finish(rest).map_err(|e| {
                     strange(format!("the server could not prove that it knows the password: {e}"))
                 })?;
+                proven = true;
             }
             other => {
+                let method = match other {
+                    2 => "Kerberos 5 (long gone)".into(),
+                    7 | 8 => "GSSAPI".into(),
+                    9 => "SSPI".into(),
+                    other => format!("method {other}"),
+                };
                 return Err(EngineError::new(
                     ErrorKind::Authentication,
                     format!("logging in to {info}"),
-                    format!("the server asks for authentication method {other}, which pgkeep does not speak"),
+                    format!("the server asks for {method}, which pgkeep does not speak"),
                 )
-                .hint("scram-sha-256, md5, password and trust work"));
+                .hint("scram-sha-256, md5, password, client certificates, peer and trust work: see the server's pg_hba.conf"));
             }
         }
     }
+}
+
+/// The name that `require_auth` has for what the server asks.
+fn method_of(code: u32) -> Option<&'static str> {
+    Some(match code {
+        3 => "password",
+        5 => "md5",
+        7 | 8 => "gss",
+        9 => "sspi",
+        10 => "scram-sha-256",
+        _ => return None,
+    })
+}
+
+/// Before anything is told to the server: whether this way is acceptable.
+fn accept(info: &ConnInfo, method: &str) -> Result<()> {
+    if !info.require_auth.accepts(method) {
+        return Err(EngineError::new(
+            ErrorKind::Authentication,
+            format!("logging in to {info}"),
+            format!("the server asks for \"{method}\", and require_auth={} forbids it", info.require_auth.as_str()),
+        ));
+    }
+    if info.channel_binding == ChannelBinding::Require && method != "scram-sha-256" {
+        return Err(unbound(info, &format!("the server asks for \"{method}\", which cannot be tied to TLS")));
+    }
+    Ok(())
+}
+
+/// The server lets us in; whether it did all that was demanded of it.
+fn satisfied(info: &ConnInfo, proven: bool, scram: Option<&Scram>) -> Result<()> {
+    if !proven && !info.require_auth.accepts("none") {
+        return Err(EngineError::new(
+            ErrorKind::Authentication,
+            format!("logging in to {info}"),
+            format!("the server asks for no proof, and require_auth={} demands one", info.require_auth.as_str()),
+        ));
+    }
+    if info.channel_binding == ChannelBinding::Require && !(proven && scram.is_some_and(|s| s.bound)) {
+        return Err(unbound(info, "the server let us in without it"));
+    }
+    Ok(())
 }
 
 fn startup(wire: &mut Wire, info: &ConnInfo) -> Result<()> {
@@ -93,15 +142,14 @@ fn split_code(body: &[u8]) -> Result<(u32, &[u8])> {
 }
 
 fn password(info: &ConnInfo) -> Result<String> {
-    let password = info.password.as_ref().ok_or_else(|| {
-        EngineError::new(
-            ErrorKind::Authentication,
-            format!("logging in to {info}"),
-            "the server asks for a password and none was given",
-        )
-        .hint("set PGPASSWORD, or write it in the URL of a configuration file that only you can read")
-    })?;
-    password.get()
+    let missing = |why: String| EngineError::new(ErrorKind::Authentication, format!("logging in to {info}"), why);
+    match info.find_password()? {
+        Found::Password(password) => Ok(password),
+        Found::Unfit(why) => Err(missing(format!("the server asks for a password, and the password file {why}"))),
+        Found::Nothing => Err(missing("the server asks for a password and none was given".into()).hint(
+            "set PGPASSWORD, or write it into ~/.pgpass or the URL of a configuration file that only you can read",
+        )),
+    }
 }
 
 fn password_message(wire: &mut Wire, password: &[u8]) -> Result<()> {
@@ -119,12 +167,28 @@ fn send(wire: &mut Wire, kind: u8, body: &[u8]) -> Result<()> {
 
 fn refused(info: &ConnInfo, e: ServerError) -> EngineError {
     let mut e = EngineError::from(e);
+    // pgbouncer's words ("unsupported startup parameter: options").
+    if e.why.contains("startup parameter") && e.why.contains("options") {
+        e = e.hint(
+            "a pooler takes no options: leave them out of the connection string and PGOPTIONS, and set them by \
+             ALTER ROLE … SET, or connect to the server itself",
+        );
+    }
     if !matches!(e.kind, ErrorKind::Authentication | ErrorKind::Permission) {
         e.kind = ErrorKind::Connect;
     }
     e.during(format!("connecting to {info}"))
 }
 
-fn strange(why: impl Into<String>) -> EngineError {
+pub(super) fn unbound(info: &ConnInfo, why: &str) -> EngineError {
+    EngineError::new(
+        ErrorKind::Authentication,
+        format!("logging in to {info}"),
+        format!("channel_binding=require: {why}"),
+    )
+    .hint("it needs TLS and a password stored as scram-sha-256 on the server")
+}
+
+pub(super) fn strange(why: impl Into<String>) -> EngineError {
     EngineError::new(ErrorKind::Connect, "logging in", why)
 }

@@ -5,8 +5,10 @@ use std::time::{Duration, Instant};
 use bstr::{BStr, ByteSlice};
 
 use super::auth;
+use super::hosts;
 use super::info::{ConnInfo, SslMode};
 use super::server_error::ServerError;
+use super::patience::Patience;
 use super::stream::Stream;
 use super::wire::Wire;
 use crate::cancel::Cancel;
@@ -52,24 +54,34 @@ pub struct Client {
 }
 
 impl Client {
-    /// Connects and logs in.
+    /// Connects and logs in; of several servers to the first that will do.
+    ///
+    /// [`Client::info`] is then the very place, so that further connections go to the same server.
     ///
     /// # Errors
     /// `Connect` where nobody answers or the answer is no, `Authentication` for a wrong user or password.
     pub fn connect(info: &ConnInfo, cancel: &Cancel) -> Result<Client> {
-        match Self::connect_once(info, cancel) {
-            // libpq's meaning of "allow": without TLS first, with it where the server refuses.
-            Err(e) if info.sslmode == SslMode::Allow && e.kind == ErrorKind::Authentication => {
-                Self::connect_once(&ConnInfo { sslmode: SslMode::Require, ..info.clone() }, cancel)
-            }
-            other => other,
-        }
+        hosts::connect(info, cancel)
     }
 
-    fn connect_once(info: &ConnInfo, cancel: &Cancel) -> Result<Client> {
-        let began = Instant::now();
-        let mut wire = Wire::new(Stream::open(info)?, cancel.clone());
-        wire.set_patience(Some((began, info.connect_timeout)));
+    /// Connects to one server at one address.
+    pub(super) fn connect_to(info: &ConnInfo, cancel: &Cancel) -> Result<Client> {
+        let mode = info.tls.mode;
+        let first = Self::connect_once(info, mode, cancel);
+        // libpq's meanings: "allow" goes without TLS first, "prefer" with it, and both the other way where the server
+        // refuses (28000: pg_hba.conf has no line for it).
+        let other = match (mode, &first) {
+            _ if info.is_unix() => return first,
+            (SslMode::Allow, Err(e)) if e.kind == ErrorKind::Authentication => SslMode::Require,
+            (SslMode::Prefer, Err(e)) if e.sqlstate.as_deref() == Some("28000") => SslMode::Disable,
+            _ => return first,
+        };
+        Self::connect_once(info, other, cancel).or(first)
+    }
+
+    fn connect_once(info: &ConnInfo, mode: SslMode, cancel: &Cancel) -> Result<Client> {
+        let patience = Patience::new(info.connect_timeout, cancel);
+        let mut wire = Wire::new(Stream::open(info, mode, &patience)?, patience);
         let refused = |e: EngineError| match e.kind {
             ErrorKind::ConnectionLost | ErrorKind::Connect if e.sqlstate.is_none() => {
                 EngineError { kind: ErrorKind::Connect, ..e.during(format!("connecting to {info}")) }
@@ -90,7 +102,7 @@ impl Client {
         loop {
             match client.wire.message(&mut client.body).map_err(refused)? {
                 b'Z' => {
-                    client.wire.set_patience(None);
+                    client.wire.patience().endless();
                     return Ok(client);
                 }
                 b'K' => {
@@ -256,7 +268,7 @@ impl Client {
     /// A handle that can cancel what this session runs, from another thread.
     pub fn canceller(&self) -> Canceller {
         let info = ConnInfo { connect_timeout: FAREWELL.min(self.info.connect_timeout), ..self.info.clone() };
-        Canceller { info, pid: self.pid, secret: self.secret.clone() }
+        Canceller { info, tls: self.wire.stream().is_tls(), pid: self.pid, secret: self.secret.clone() }
     }
 
     fn send_query(&mut self, sql: &[u8]) -> Result<()> {
@@ -295,11 +307,11 @@ const FAREWELL: Duration = Duration::from_secs(2);
 impl Drop for Client {
     fn drop(&mut self) {
         // A server that waits for a lock or builds an index does not notice that nobody waits for it any more.
-        if self.busy && self.wire.is_given_up() {
+        if self.busy && self.wire.patience().is_given_up() {
             let _ = self.canceller().cancel();
         }
         if !self.in_copy {
-            self.wire.set_patience(Some((Instant::now(), FAREWELL)));
+            self.wire.patience().limit(FAREWELL);
             let _ = self.send_message(b'X', &[]);
         }
     }
@@ -408,6 +420,8 @@ impl Client {
 #[derive(Clone)]
 pub struct Canceller {
     info: ConnInfo,
+    /// Whether the session speaks TLS, so that the request goes the same way.
+    tls: bool,
     pid: i32,
     secret: Vec<u8>,
 }
@@ -415,7 +429,9 @@ pub struct Canceller {
 impl Canceller {
     /// Asks the server to cancel; whether anything was running is not told.
     pub fn cancel(&self) -> Result<()> {
-        let mut wire = Wire::new(Stream::open(&self.info)?, Cancel::new());
+        let patience = Patience::new(self.info.connect_timeout, &Cancel::new());
+        let mode = if self.tls { self.info.tls.mode.max(SslMode::Prefer) } else { SslMode::Disable };
+        let mut wire = Wire::new(Stream::open(&self.info, mode, &patience)?, patience);
         let mut out = Vec::with_capacity(16);
         out.extend_from_slice(&(12 + self.secret.len() as u32).to_be_bytes());
         out.extend_from_slice(&80_877_102u32.to_be_bytes());

@@ -6,9 +6,15 @@
 
 mod auth;
 mod client;
+mod client_cert;
+mod end_point;
+mod hosts;
 mod info;
 mod password;
+mod patience;
 mod quote;
+mod resolve;
+mod scram;
 mod server_error;
 mod stream;
 mod tls;
@@ -16,7 +22,11 @@ mod wire;
 
 pub(crate) use client::major_of;
 pub use client::{Canceller, Client, CopyIn, Row};
-pub use info::{ConnInfo, SslMode};
+pub use info::{
+    ChannelBinding, ClientEnv, ConnInfo, Keepalive, LoadBalance, Place, RequireAuth, RootCert, SslCertMode, SslMode,
+    SslNegotiation, TargetSession, TlsOptions, TlsVersion,
+};
 pub use password::{Ask, Password};
 pub use quote::{quote_ident, quote_literal};
+pub(crate) use server_error::STANDBY;
 pub use server_error::ServerError;

@@ -59,6 +59,12 @@ impl ServerError {
     }
 }
 
+/// What helps where a standby ends what stands in the way of its replay (PostgreSQL documentation, "Handling Query
+/// Conflicts").
+pub(crate) const STANDBY: &str = "the standby had to replay what the primary did to rows that the backup reads: raise \
+     max_standby_streaming_delay on the standby (-1 waits for ever), or turn hot_standby_feedback on there, or back \
+     up from the primary";
+
 impl fmt::Display for ServerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.message)?;
@@ -91,9 +97,10 @@ impl From<ServerError> for EngineError {
             }
             "3D000" => Some("check the database's name: psql -l lists what is there".into()),
             "28P01" => Some("check the user and its password".into()),
-            "40001" if e.message.contains("recovery") => {
-                Some("raise max_standby_streaming_delay on the replica, or back up from the primary".into())
-            }
+            _ if e.message.contains("conflict with recovery") => Some(STANDBY.into()),
+            "28000" if e.message.contains("eer authentication failed") => Some(
+                "a Unix socket asks for the role of your own name: be that user, or name another host (localhost) and a password".into(),
+            ),
             _ => e.hint.clone(),
         };
         EngineError { kind, what: String::new(), why: e.to_string(), hint, sqlstate: Some(e.code) }

@@ -1,10 +1,9 @@
 //! Framing of the frontend/backend protocol: a byte of type, four bytes of length, a body.
 
 use std::io::{self, Read, Write};
-use std::time::{Duration, Instant};
 
+use super::patience::Patience;
 use super::stream::Stream;
-use crate::cancel::Cancel;
 use crate::error::{EngineError, ErrorKind, Result};
 
 /// Size of the receive buffer: a few socket buffers' worth, so that a busy server is drained by few calls.
@@ -18,36 +17,22 @@ pub(super) struct Wire {
     buf: Box<[u8]>,
     start: usize,
     end: usize,
-    cancel: Cancel,
-    /// Until logged in: when to give up, and how long that wait was.
-    patience: Option<(Instant, Duration)>,
+    patience: Patience,
 }
 
 impl Wire {
-    pub(super) fn new(stream: Stream, cancel: Cancel) -> Wire {
-        Wire { stream, buf: vec![0; RECV].into_boxed_slice(), start: 0, end: 0, cancel, patience: None }
+    pub(super) fn new(stream: Stream, patience: Patience) -> Wire {
+        Wire { stream, buf: vec![0; RECV].into_boxed_slice(), start: 0, end: 0, patience }
     }
 
-    /// Gives up when the server is silent at `began` + `time`; `None` waits for ever, as statements may take hours.
-    pub(super) fn set_patience(&mut self, patience: Option<(Instant, Duration)>) {
-        self.patience = patience.map(|(began, time)| (began + time, time));
+    /// How long it waits.
+    pub(super) fn patience(&mut self) -> &mut Patience {
+        &mut self.patience
     }
 
-    /// Whether it was asked to stop.
-    pub(super) fn is_given_up(&self) -> bool {
-        self.cancel.is_raised()
-    }
-
-    fn still_wanted(&self) -> Result<()> {
-        self.cancel.check()?;
-        match self.patience {
-            Some((until, time)) if Instant::now() >= until => Err(EngineError::new(
-                ErrorKind::Connect,
-                "",
-                format!("no answer within {} s", time.as_secs()),
-            )),
-            _ => Ok(()),
-        }
+    /// The socket below.
+    pub(super) fn stream(&self) -> &Stream {
+        &self.stream
     }
 
     pub(super) fn send(&mut self, bytes: &[u8]) -> Result<()> {
@@ -56,7 +41,7 @@ impl Wire {
             match self.stream.write(rest) {
                 Ok(0) => return Err(lost("the server closed the connection")),
                 Ok(n) => rest = &rest[n..],
-                Err(e) if again(&e) => self.still_wanted()?,
+                Err(e) if again(&e) => self.patience.check()?,
                 Err(e) => return Err(lost(e.to_string())),
             }
         }
@@ -64,7 +49,7 @@ impl Wire {
         loop {
             match self.stream.flush() {
                 Ok(()) => return Ok(()),
-                Err(e) if again(&e) => self.still_wanted()?,
+                Err(e) if again(&e) => self.patience.check()?,
                 Err(e) => return Err(lost(e.to_string())),
             }
         }
@@ -84,7 +69,7 @@ impl Wire {
                     self.end += n;
                     return Ok(());
                 }
-                Err(e) if again(&e) => self.still_wanted()?,
+                Err(e) if again(&e) => self.patience.check()?,
                 // TLS's word for a peer that did not say goodbye.
                 Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => {
                     return Err(lost("the server closed the connection"));

@@ -10,6 +10,7 @@ use super::catalog::TableName;
 use crate::cancel::Cancel;
 use crate::conn::{Client, ConnInfo};
 use crate::error::{EngineError, ErrorKind, Result};
+use crate::pooler::refuse_transaction_pooler;
 
 /// Tables locked by one statement; keeps the statement's text small with ten thousands of tables.
 const LOCK_BATCH: usize = 500;
@@ -64,6 +65,7 @@ impl Coordinator {
     /// Connects, begins the transaction and exports its snapshot.
     pub(super) fn begin(info: &ConnInfo, cancel: &Cancel) -> Result<(Coordinator, DatabaseIdentity)> {
         let mut client = Client::connect(info, cancel)?;
+        refuse_transaction_pooler(&mut client, cancel)?;
         let identity = identify(&mut client)?;
         let snapshot = begin_snapshot(&mut client)?;
         Ok((Coordinator { client, snapshot }, identity))

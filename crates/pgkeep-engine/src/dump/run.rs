@@ -50,6 +50,8 @@ pub fn dump(
     progress.enter(Phase::Starting);
     let tools = std::thread::spawn(|| find_tools("pg_dump"));
     let (mut coordinator, database) = Coordinator::begin(info, cancel)?;
+    // Of several servers the one that has the snapshot, for everybody.
+    let info = &coordinator.client.info().clone();
     let server_major = coordinator.client.server_major();
     let source = PgDump::new(pick_tool(&tools.join().unwrap_or_default(), "pg_dump", server_major)?);
     let (toc, names) = read_schema(&mut coordinator, &source, info, options, progress, cancel)?;
@@ -134,9 +136,11 @@ fn cause(e: EngineError, coordinator: &mut Coordinator) -> EngineError {
         return e;
     }
     match coordinator.client.execute("SELECT 1") {
-        Err(lost) if lost.is_connection_lost() => lost.during("the connection that holds the snapshot").hint(
-            "rows can be read under one snapshot only while its connection lives: run the backup again",
-        ),
+        Err(lost) if lost.is_connection_lost() => {
+            let again = "rows can be read under one snapshot only while its connection lives: run the backup again";
+            let hint = lost.hint.clone().unwrap_or_else(|| again.into());
+            lost.during("the connection that holds the snapshot").hint(hint)
+        }
         _ => e,
     }
 }

@@ -93,7 +93,8 @@ fn take_pieces(shared: &Shared<'_, '_>, messages: &Sender<Message>, client: Clie
                 }
                 Err(e) => e,
             };
-            if !error.is_connection_lost() && error.kind != ErrorKind::LockTimeout {
+            let again = error.is_connection_lost() || error.is_recovery_conflict();
+            if !again && error.kind != ErrorKind::LockTimeout {
                 // Among them the store's: the output must not be written to again.
                 return Err(error.during(piece.display()));
             }
@@ -104,7 +105,7 @@ fn take_pieces(shared: &Shared<'_, '_>, messages: &Sender<Message>, client: Clie
                 let _ = messages.send(Message::Deferred(piece.index));
                 break;
             }
-            if !error.is_connection_lost() || tries == TRIES {
+            if !again || tries == TRIES {
                 return Err(error.during(piece.display()));
             }
             session = None;

@@ -40,6 +40,7 @@ pub fn prove(
 ) -> Result<Verdict> {
     progress.enter(Phase::Proving);
     let mut client = open(target, encoding, cancel)?;
+    let target = &client.info().clone();
     let server_version = client.server_version().to_string();
     let relations = catalog::relations(&mut client)?;
     let work = pieces::cut(&mut client, &relations, expected, jobs)?;

@@ -32,6 +32,8 @@ impl<'a> Lead<'a> {
             Some(ref mut session) => Ok(session),
             None => {
                 let session = Session::open(&self.target, self.settings, self.run.stop)?;
+                // Of several servers the one that took us, for everybody.
+                self.target = session.client.info().clone();
                 Ok(self.session.insert(session))
             }
         }

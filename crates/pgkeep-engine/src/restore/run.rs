@@ -23,6 +23,7 @@ use super::workers::{self, Crew};
 use crate::cancel::Cancel;
 use crate::conn::ConnInfo;
 use crate::error::{EngineError, ErrorKind, Result};
+use crate::pooler::refuse_transaction_pooler;
 use crate::progress::{Phase, Progress};
 
 /// Restores an archive into a database.
@@ -78,7 +79,7 @@ impl Run<'_> {
             collector.note(format!("the archive says: {}", bytes(&entry.definition).to_str_lossy().trim()));
         }
         let mut lead = Lead::new(self, &settings, target);
-        lead.session()?;
+        refuse_transaction_pooler(&mut lead.session()?.client, self.stop)?;
         if self.options.clean {
             lead.drop_all(&collector).inspect_err(|_| lead.cancel())?;
         }

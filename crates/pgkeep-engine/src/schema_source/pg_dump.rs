@@ -10,6 +10,7 @@ use pgkeep_archive::Toc;
 
 use super::{ClientTool, SchemaRequest, SchemaSource};
 use crate::cancel::Cancel;
+use crate::conn::STANDBY;
 use crate::error::{EngineError, ErrorKind, Result};
 
 /// pg_dump as a [`SchemaSource`].
@@ -39,14 +40,9 @@ impl SchemaSource for PgDump {
         if let Some(t) = request.lock_timeout {
             command.arg(format!("--lock-wait-timeout={}", t.as_millis()));
         }
-        // What libpq would take from the environment is decided by `info` alone; a foreign client encoding
-        // would turn the archive's text into another one than the database's.
-        for var in
-            ["PGCLIENTENCODING", "PGSERVICE", "PGHOSTADDR", "PGPASSFILE", "PGSSLNEGOTIATION", "PGREQUIRESSL"]
-        {
-            command.env_remove(var);
-        }
-        command.envs(request.info.to_env()?).env("LC_MESSAGES", "C");
+        let connection = request.info.client_env()?;
+        connection.apply(&mut command);
+        command.env("LC_MESSAGES", "C");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let child = command.spawn().map_err(|e| {
             EngineError::new(
@@ -209,6 +205,9 @@ fn explain(stderr: &str, parse: &str) -> EngineError {
             .hint("install a pg_dump that is not older than the server, or name its folder in PGKEEP_PG_BIN");
     } else if lower.contains("out of shared memory") {
         e = e.hint("raise max_locks_per_transaction on the server: a backup locks every table once");
+    } else if lower.contains("conflict with recovery") {
+        e.kind = ErrorKind::ConnectionLost;
+        e = e.hint(STANDBY);
     } else if LOST.iter().any(|words| lower.contains(words)) {
         e.kind = ErrorKind::ConnectionLost;
         e = e.hint("pg_dump's connection was refused or lost: the server's log tells whether it was the server's doing");

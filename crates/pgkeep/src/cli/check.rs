@@ -75,7 +75,8 @@ fn one(options: &Options, config: &Config, named: &Named<'_>, cancel: &Cancel) -
         Err(e) => {
             let what = if e.what.is_empty() { e.why } else { format!("{}: {}", e.what, e.why) };
             let remedy = e.hint.unwrap_or_default();
-            (None, vec![Finding { class: Class::Connection, object: None, problem: what, remedy }])
+            let class = if e.kind == ErrorKind::Pooler { Class::Pooler } else { Class::Connection };
+            (None, vec![Finding { class, object: None, problem: what, remedy }])
         }
     };
     problems.extend(store::check(&store_url)?);
@@ -85,7 +86,7 @@ fn one(options: &Options, config: &Config, named: &Named<'_>, cancel: &Cancel) -
 /// The exit code of a class; docs/exit-codes.md.
 fn exit_of(class: Class) -> Exit {
     match class {
-        Class::Connection => Exit::Database,
+        Class::Connection | Class::Pooler => Exit::Database,
         Class::ClientTool => Exit::ClientTool,
         Class::Rights | Class::RowSecurity => Exit::Rights,
         Class::Store => Exit::Store,
