@@ -15,6 +15,7 @@ pub mod restore;
 pub mod role;
 mod rows;
 pub mod schema_source;
+pub mod select;
 pub mod session;
 
 pub use cancel::Cancel;

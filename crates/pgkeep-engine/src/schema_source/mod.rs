@@ -13,6 +13,7 @@ pub use pg_dump::PgDump;
 use crate::cancel::Cancel;
 use crate::conn::ConnInfo;
 use crate::error::Result;
+use crate::select::Selection;
 
 /// What a schema source is asked for.
 pub struct SchemaRequest<'a> {
@@ -20,6 +21,8 @@ pub struct SchemaRequest<'a> {
     pub info: &'a ConnInfo,
     /// Exported snapshot under which to read.
     pub snapshot: &'a str,
+    /// What of the database to give.
+    pub selection: &'a Selection,
     /// Longest wait for a table's lock; `None` waits for ever.
     pub lock_timeout: Option<Duration>,
     /// Raised to stop.

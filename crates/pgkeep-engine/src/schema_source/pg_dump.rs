@@ -11,6 +11,7 @@ use pgkeep_archive::Toc;
 use super::{ClientTool, SchemaRequest, SchemaSource};
 use crate::cancel::Cancel;
 use crate::error::{EngineError, ErrorKind, Result};
+use crate::select;
 
 /// pg_dump as a [`SchemaSource`].
 pub struct PgDump {
@@ -36,6 +37,7 @@ impl SchemaSource for PgDump {
     ) -> Result<Toc> {
         let mut command = Command::new(&self.tool.path);
         command.args(["-Fc", "-Z0", "--no-password"]).arg(format!("--snapshot={}", request.snapshot));
+        command.args(select::arguments(request.selection));
         if let Some(t) = request.lock_timeout {
             command.arg(format!("--lock-wait-timeout={}", t.as_millis()));
         }
@@ -164,6 +166,11 @@ const LOST: [&str; 8] = [
     "ssl error",
 ];
 
+/// pg_dump's words for a pattern that matches nothing or makes no sense (`expand_schema_name_patterns` and its kin,
+/// src/bin/pg_dump/pg_dump.c).
+const PATTERN: [&str; 4] =
+    ["no matching", "improper qualified name", "improper relation name", "cross-database references"];
+
 /// Turns pg_dump's words into an error of a class.
 fn explain(stderr: &str, parse: &str) -> EngineError {
     if stderr.is_empty() {
@@ -194,7 +201,13 @@ fn explain(stderr: &str, parse: &str) -> EngineError {
     }
     let message = said.join("; ");
     let mut e = tool_error(&message);
-    if lower.contains("permission denied for") {
+    if PATTERN.iter().any(|words| lower.contains(words)) {
+        e.kind = ErrorKind::Config;
+        e.what = "filters".into();
+        e = e.hint(
+            "patterns are those of psql's \\d: * and ?, a dot between schema and table, double quotes around upper case",
+        );
+    } else if lower.contains("permission denied for") {
         e.kind = ErrorKind::Permission;
         e = e.hint("grant SELECT on it to the backup role (from 14 on: GRANT pg_read_all_data TO role)");
     } else if query.starts_with("LOCK TABLE") && lower.contains("timeout") {
@@ -244,6 +257,16 @@ mod tests {
             assert_eq!(e.kind, ErrorKind::LockTimeout);
             assert_eq!(e.why, "lock timeout: waited in vain to read public.\"Odd Table\"");
         }
+    }
+
+    #[test]
+    fn a_pattern_that_matches_nothing_is_the_users_to_mend() {
+        let e = explain("pg_dump: error: no matching tables were found for pattern \"x*\"\n", "");
+        assert_eq!(e.kind, ErrorKind::Config);
+        assert!(
+            e.to_string().starts_with("filters: no matching tables were found for pattern \"x*\""),
+            "{e}"
+        );
     }
 
     #[test]

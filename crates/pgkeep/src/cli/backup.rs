@@ -17,6 +17,7 @@ use serde_json::json;
 
 use crate::config::{Config, Named};
 use crate::failure::{Exit, Failure, Result};
+use crate::filters::Filters;
 use crate::show::{Display, ProgressMode, bytes, count, duration, plural, print, print_json, warn};
 use crate::signals;
 use crate::target::ArchiveUpload;
@@ -58,6 +59,8 @@ pub(super) struct Options {
     /// How to show progress (on standard error)
     #[arg(long, value_enum, default_value = "auto")]
     progress: ProgressMode,
+    #[command(flatten)]
+    filters: Filters,
 }
 
 pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
@@ -117,6 +120,7 @@ fn dump_options(options: &Options, named: &Named<'_>) -> Result<DumpOptions> {
         segments: !options.no_segments,
         segment_size: options.segment_size.map(|s| s.as_u64()),
         lock_timeout,
+        selection: options.filters.selection(settings.map(|s| &s.filters))?,
         ..defaults
     })
 }
@@ -198,6 +202,7 @@ fn into_store(
         started,
         finished: Timestamp::now(),
         object: ObjectRecord::new(&id.archive_key(name), finished),
+        globals: None,
         dump: report,
     };
     if let Err(e) = store.put_if_absent(&id.manifest_key(name), manifest.to_json().into()) {
@@ -232,11 +237,16 @@ fn told(options: &Options, store: &Store, manifest: &Manifest, took: Duration) {
             "snapshot_time": manifest.dump.snapshot_time,
             "jobs": manifest.dump.jobs,
             "duration_seconds": took.as_secs_f64(),
+            "partial": manifest.dump.partial(),
+            "globals": manifest.globals,
             "notes": manifest.dump.notes,
         }));
         return;
     }
     print(format!("backed up {} as {}", manifest.dump.database.name, manifest.id));
+    if let Some(partial) = manifest.dump.partial() {
+        print(format!("  partial   {partial}"));
+    }
     print(format!("  archive   {url}"));
     print(format!(
         "  size      {} ({} of rows, {}, ratio {:.1})",

@@ -73,6 +73,13 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
     for (head, body) in lines {
         print(format!("{head:<10}{body}"));
     }
+    if let Some(partial) = d.partial() {
+        print(format!("{:<10}{partial}", "partial:"));
+    }
+    if let Some(g) = &m.globals {
+        let passwords = if g.passwords { "with" } else { "without" };
+        print(format!("{:<10}{} by {}, {passwords} password hashes", "globals", bytes(g.size), g.source));
+    }
     if let Some(blobs) = &d.large_objects {
         print(format!("{:<10}{} of {}", "objects", count(blobs.rows), bytes(blobs.bytes)));
     }
