@@ -1,5 +1,6 @@
 //! Where the schema part of an archive comes from.
 
+mod client_command;
 mod client_tools;
 mod pg_dump;
 
@@ -7,6 +8,7 @@ use std::time::Duration;
 
 use pgkeep_archive::Toc;
 
+pub(crate) use client_command::client_command;
 pub use client_tools::{ClientTool, find_tools, pick_tool};
 pub use pg_dump::PgDump;
 

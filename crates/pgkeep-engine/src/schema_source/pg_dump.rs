@@ -2,13 +2,13 @@
 //! had at the cost of a schema dump (`CloseArchive`/`_CloseArchive`, src/bin/pg_dump/pg_backup_custom.c).
 
 use std::io::{BufReader, Read};
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use pgkeep_archive::Toc;
 
-use super::{ClientTool, SchemaRequest, SchemaSource};
+use super::{ClientTool, SchemaRequest, SchemaSource, client_command};
 use crate::cancel::Cancel;
 use crate::error::{EngineError, ErrorKind, Result};
 use crate::select;
@@ -35,21 +35,12 @@ impl SchemaSource for PgDump {
         request: &SchemaRequest<'_>,
         while_held: &mut dyn FnMut(&Toc) -> Result<()>,
     ) -> Result<Toc> {
-        let mut command = Command::new(&self.tool.path);
+        let mut command = client_command(&self.tool, request.info)?;
         command.args(["-Fc", "-Z0", "--no-password"]).arg(format!("--snapshot={}", request.snapshot));
         command.args(select::arguments(request.selection));
         if let Some(t) = request.lock_timeout {
             command.arg(format!("--lock-wait-timeout={}", t.as_millis()));
         }
-        // What libpq would take from the environment is decided by `info` alone; a foreign client encoding
-        // would turn the archive's text into another one than the database's.
-        for var in
-            ["PGCLIENTENCODING", "PGSERVICE", "PGHOSTADDR", "PGPASSFILE", "PGSSLNEGOTIATION", "PGREQUIRESSL"]
-        {
-            command.env_remove(var);
-        }
-        command.envs(request.info.to_env()?).env("LC_MESSAGES", "C");
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let child = command.spawn().map_err(|e| {
             EngineError::new(
                 ErrorKind::ClientTool,
