@@ -92,15 +92,15 @@ fn granted_on<'s>(sql: &'s str, on: &str) -> Option<(String, &'s str)> {
         .then(|| identifier(rest))
 }
 
-/// A fresh role already lacks these, and only a superuser may even say so (`AlterRole`, src/backend/commands/user.c).
+/// What a fresh role lacks anyhow is not said: `NOSUPERUSER`, and from 16 on `NOCREATEDB`, is refused to roles that
+/// could not say the opposite (`AlterRole`, src/backend/commands/user.c).
 fn without_defaults(sql: &str, attributes: &str) -> String {
     let head = &sql[..sql.len() - attributes.len()];
     let (words, password) = match attributes.find(" PASSWORD '") {
         Some(at) => attributes.split_at(at),
         None => (attributes, ""),
     };
-    let kept: Vec<&str> =
-        words.split(' ').filter(|w| !["NOSUPERUSER", "NOREPLICATION", "NOBYPASSRLS"].contains(w)).collect();
+    let kept: Vec<&str> = words.split(' ').filter(|w| !w.starts_with("NO") || *w == "NOINHERIT").collect();
     format!("{head}{}{password}", kept.join(" "))
 }
 
@@ -129,7 +129,7 @@ mod tests {
     #[test]
     fn the_script_of_pg_dumpall_is_understood() {
         let script = "--\n-- User's \"x\n--\n\n\\restrict abc\nSET client_encoding = 'UTF8';\nCREATE ROLE \"odd \"\"; role\";\n\
-             ALTER ROLE \"odd \"\"; role\" WITH NOSUPERUSER INHERIT LOGIN NOREPLICATION NOBYPASSRLS PASSWORD 'x NOSUPERUSER;' VALID UNTIL 'y';\n\
+             ALTER ROLE \"odd \"\"; role\" WITH NOSUPERUSER NOINHERIT NOCREATEROLE NOCREATEDB LOGIN NOREPLICATION NOBYPASSRLS PASSWORD 'x NOSUPERUSER;' VALID UNTIL 'y';\n\
              COMMENT ON ROLE a IS 'line\n-- it''s; no comment';\nALTER ROLE a SET search_path TO 'b;c';\n\
              GRANT a TO \"odd \"\"; role\" WITH INHERIT TRUE GRANTED BY postgres;\nGRANT SET ON PARAMETER work_mem TO a;\n\
              CREATE TABLESPACE ts OWNER a LOCATION E'/x\\\\y';\nGRANT ALL ON TABLESPACE ts TO a;\n";
@@ -140,7 +140,7 @@ mod tests {
             Statement::CreateRole { role: odd(), sql: "CREATE ROLE \"odd \"\"; role\"".into() },
             Statement::Attributes {
                 role: odd(),
-                sql: "ALTER ROLE \"odd \"\"; role\" WITH INHERIT LOGIN PASSWORD 'x NOSUPERUSER;' VALID UNTIL 'y'".into(),
+                sql: "ALTER ROLE \"odd \"\"; role\" WITH NOINHERIT LOGIN PASSWORD 'x NOSUPERUSER;' VALID UNTIL 'y'".into(),
             },
             Statement::OfRole { role: "a".into(), sql: "COMMENT ON ROLE a IS 'line\n-- it''s; no comment'".into() },
             Statement::OfRole { role: "a".into(), sql: "ALTER ROLE a SET search_path TO 'b;c'".into() },

@@ -89,7 +89,7 @@ impl Rest<'_> {
     }
 
     /// The rest of the line up to a comment as a pattern: spaces around dots and commas go, others become one; what
-    /// is quoted stays, over line ends too.
+    /// is quoted stays, over line ends too. (pg_dump keeps a space between a dot and a quote, and then finds nothing.)
     fn pattern(&mut self) -> Result<String, String> {
         let mut pattern = String::new();
         let mut space = false;
