@@ -6,6 +6,7 @@ pub mod conn;
 pub mod dump;
 pub mod error;
 pub mod fingerprint;
+pub mod globals;
 mod large_objects;
 mod platform;
 mod pooler;
@@ -16,6 +17,7 @@ pub mod restore;
 pub mod role;
 mod rows;
 pub mod schema_source;
+pub mod select;
 pub mod session;
 
 pub use cancel::Cancel;

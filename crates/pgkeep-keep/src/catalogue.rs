@@ -5,7 +5,7 @@ use pgkeep_store::Store;
 
 use crate::error::{KeepError, Result};
 use crate::id::BackupId;
-use crate::manifest::Manifest;
+use crate::manifest::{GlobalsRecord, Manifest, ObjectRecord};
 
 /// Requests at a time when many manifests are read.
 const READERS: usize = 8;
@@ -77,14 +77,11 @@ impl Catalogue {
     /// Reads the manifest under a key.
     pub fn manifest_at(&self, key: &str) -> Result<Manifest> {
         let manifest = Manifest::from_json(&self.store.get(key)?, &self.store.url_of(key))?;
-        // A moved or renamed pair of files stays a pair: the archive lies beside its manifest.
-        let beside = key.strip_suffix(".manifest.json").map(|stem| format!("{stem}.dump"));
-        Ok(match beside {
-            Some(key) if key != manifest.object.key => {
-                Manifest { object: crate::manifest::ObjectRecord { key, ..manifest.object }, ..manifest }
-            }
-            _ => manifest,
-        })
+        // Files that were moved or renamed together stay together: they lie beside their manifest.
+        let Some(stem) = key.strip_suffix(".manifest.json") else { return Ok(manifest) };
+        let object = ObjectRecord { key: format!("{stem}.dump"), ..manifest.object };
+        let globals = manifest.globals.map(|g| GlobalsRecord { key: format!("{stem}.globals.sql"), ..g });
+        Ok(Manifest { object, globals, ..manifest })
     }
 
     /// Reads the manifests of these backups, several at a time, each with its own result: one that cannot be read

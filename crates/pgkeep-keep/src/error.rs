@@ -39,6 +39,14 @@ pub enum KeepError {
         /// Where.
         store: String,
     },
+    /// The backup was made without roles and tablespaces.
+    #[error(
+        "backup {backup} holds no roles and tablespaces\n  hint: `pgkeep backup --globals` or `--all` takes them along"
+    )]
+    NoGlobals {
+        /// Name and id.
+        backup: String,
+    },
     /// The words fit more than one backup.
     #[error("\"{wanted}\" fits several backups in {store}: {candidates}\n  hint: give the whole id")]
     Ambiguous {

@@ -38,6 +38,11 @@ impl BackupId {
         format!("{name}/{}.dump", self.0)
     }
 
+    /// Key of the server's roles and tablespaces.
+    pub fn globals_key(&self, name: &str) -> String {
+        format!("{name}/{}.globals.sql", self.0)
+    }
+
     /// Key of the manifest.
     pub fn manifest_key(&self, name: &str) -> String {
         format!("{name}/{}.manifest.json", self.0)

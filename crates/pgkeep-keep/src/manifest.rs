@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use crate::error::{KeepError, Result};
 use crate::fingerprint::Fingerprint;
 use crate::id::BackupId;
+use crate::selection::Selection;
 
 /// Version of the manifest that this crate writes.
 pub const MANIFEST_VERSION: u32 = 1;
@@ -30,6 +31,9 @@ pub struct Manifest {
     pub finished: Timestamp,
     /// The archive as an object.
     pub object: ObjectRecord,
+    /// The server's roles and tablespaces, where they were taken along.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub globals: Option<GlobalsRecord>,
     /// What was dumped.
     pub dump: DumpReport,
 }
@@ -62,6 +66,34 @@ impl ObjectRecord {
             part_size: finished.part_size,
             parts: digests.iter().map(|d| hex(d)).collect(),
         }
+    }
+}
+
+/// Roles, role settings and tablespaces of the server, as an SQL script beside the archive.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GlobalsRecord {
+    /// Key below the store's URL.
+    pub key: String,
+    /// Bytes.
+    pub size: u64,
+    /// SHA-256, hexadecimal.
+    pub sha256: String,
+    /// Make and version of what wrote it, such as `pg_dumpall 17.11`.
+    pub source: String,
+    /// Whether the hashes of the roles' passwords are in it.
+    pub passwords: bool,
+}
+
+impl GlobalsRecord {
+    /// The record of this script.
+    pub fn new(key: &str, sql: &[u8], source: String, passwords: bool) -> GlobalsRecord {
+        let sha256 = hex(&Sha256::digest(sql));
+        GlobalsRecord { key: key.to_owned(), size: sql.len() as u64, sha256, source, passwords }
+    }
+
+    /// Whether this is the script that was recorded.
+    pub fn fits(&self, sql: &[u8]) -> bool {
+        self.size == sql.len() as u64 && self.sha256 == hex(&Sha256::digest(sql))
     }
 }
 
@@ -156,9 +188,17 @@ pub struct OptionsRecord {
     /// Longest wait for a table's lock in milliseconds; `None` for no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lock_timeout_ms: Option<u64>,
+    /// What of the database was asked for; `None` for everything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub selection: Option<Selection>,
 }
 
 impl DumpReport {
+    /// What a full backup has and this one lacks, in one line; `None` for a full one.
+    pub fn partial(&self) -> Option<String> {
+        self.options.selection.as_ref().filter(|s| s.is_partial()).map(Selection::words)
+    }
+
     /// Rows and bytes of COPY text of all tables together.
     pub fn totals(&self) -> (u64, u64) {
         self.tables.iter().fold((0, 0), |(r, b), t| (r + t.fingerprint.rows, b + t.fingerprint.bytes))

@@ -128,6 +128,7 @@ pub fn sweep(store: &Store, now: Timestamp) -> Result<Vec<Swept>> {
         // With a manifest the run was done but for its mark.
         if store.head(&id.manifest_key(&mark.name)).is_err_and(|e| e.is_not_found()) {
             store.delete(&archive)?;
+            store.delete(&id.globals_key(&mark.name))?;
             swept.push(Swept { id: mark.id, name: mark.name });
         }
         store.delete(&object.key)?;
@@ -190,6 +191,7 @@ mod tests {
         for id in [&dead, &live] {
             store.put(&id.archive_key("db"), "x".into()).unwrap();
         }
+        store.put(&dead.globals_key("db"), "x".into()).unwrap();
         let me = std::process::id();
         plant(&store, &dead, me, Some(1));
         plant(&store, &live, me, process_start(me));

@@ -13,6 +13,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use crate::error::{KeepError, Result};
 use crate::fingerprint::{Fingerprint, RowHasher, large_object};
+use crate::globals::read_globals;
 use crate::manifest::{Manifest, hex, name_text};
 use crate::object::StoredArchive;
 
@@ -100,6 +101,9 @@ pub fn verify(
         compare(m, &blocks).map_err(damaged)?;
         (verified.rows, verified.bytes) = m.dump.totals();
         verified.tables = m.dump.tables.len() as u64;
+        if m.globals.is_some() {
+            read_globals(store, m)?;
+        }
     }
     Ok(verified)
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::failure::{Failure, Result};
+use crate::filters::Filters;
 
 /// The store where none is named.
 const DEFAULT_STORE: &str = "./backups";
@@ -35,6 +36,9 @@ pub(crate) struct Database {
     pub(crate) compress: Option<String>,
     /// As `--lock-timeout`.
     pub(crate) lock_timeout: Option<String>,
+    /// What of it to back up.
+    #[serde(flatten)]
+    pub(crate) filters: Filters,
 }
 
 /// A database as named on the command line.

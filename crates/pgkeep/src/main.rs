@@ -3,6 +3,7 @@
 mod cli;
 mod config;
 mod failure;
+mod filters;
 mod resolve;
 mod show;
 mod signals;

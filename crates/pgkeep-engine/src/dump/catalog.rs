@@ -102,6 +102,15 @@ pub(super) fn large_object_bytes(client: &mut Client) -> Result<u64> {
     Ok(row.parse(0).unwrap_or(0))
 }
 
+/// Whether there is anything that was not made by initdb (`FirstNormalObjectId`, src/include/access/transam.h).
+pub(super) fn has_objects(client: &mut Client) -> Result<bool> {
+    let row = client.query_one(
+        "SELECT EXISTS (SELECT FROM pg_catalog.pg_class WHERE oid >= 16384) \
+             OR EXISTS (SELECT FROM pg_catalog.pg_largeobject_metadata)",
+    )?;
+    Ok(row.bool(0))
+}
+
 fn oid_array(oids: &[u32]) -> String {
     let list: Vec<String> = oids.iter().map(u32::to_string).collect();
     format!("'{{{}}}'::pg_catalog.oid[]", list.join(","))

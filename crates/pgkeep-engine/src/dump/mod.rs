@@ -20,6 +20,7 @@ pub use run::dump;
 
 use crate::error::Result;
 pub use crate::report::{DatabaseIdentity, DumpReport};
+use crate::select::Selection;
 
 /// How to dump.
 #[derive(Debug, Clone)]
@@ -34,6 +35,8 @@ pub struct DumpOptions {
     pub segment_size: Option<u64>,
     /// Longest wait for a table's lock; `None` waits for ever.
     pub lock_timeout: Option<Duration>,
+    /// What of the database to dump.
+    pub selection: Selection,
     /// Bytes of one piece's compressed data that a worker may hold before it must stream.
     pub piece_memory: usize,
 }
@@ -46,6 +49,7 @@ impl Default for DumpOptions {
             segments: true,
             segment_size: None,
             lock_timeout: Some(Duration::from_secs(60)),
+            selection: Selection::default(),
             piece_memory: 16 << 20,
         }
     }

@@ -25,7 +25,8 @@ use crate::fingerprint::Fingerprint;
 use crate::progress::{Phase, Progress};
 use crate::report::{OptionsRecord, SequenceReport, TableReport, name_text};
 use crate::rows::{Blocks, copy_statement};
-use crate::schema_source::{PgDump, SchemaRequest, SchemaSource, find_tools, pick_tool};
+use crate::schema_source::{ClientTool, PgDump, SchemaRequest, SchemaSource, find_tools, pick_tool};
+use crate::select::{self, Selection};
 use crate::session::{self, encoding_of};
 
 /// New starts with a fresh snapshot after DDL came between the schema and our locks.
@@ -53,8 +54,12 @@ pub fn dump(
     // Of several servers the one that has the snapshot, for everybody.
     let info = &coordinator.client.info().clone();
     let server_major = coordinator.client.server_major();
-    let source = PgDump::new(pick_tool(&tools.join().unwrap_or_default(), "pg_dump", server_major)?);
-    let (toc, names) = read_schema(&mut coordinator, &source, info, options, progress, cancel)?;
+    let source = PgDump::new(pick_pg_dump(&tools.join().unwrap_or_default(), server_major, options)?);
+    let (mut toc, names) = read_schema(&mut coordinator, &source, info, options, progress, cancel)?;
+    for note in select::prune(&mut toc, &options.selection) {
+        progress.note(note);
+    }
+    refuse_nothing(&toc, options, &mut coordinator)?;
     let encoding = encoding_of(&toc)?;
     session::prepare(&mut coordinator.client, &encoding)?;
     let sequences = sequences_of(&toc);
@@ -124,9 +129,40 @@ pub fn dump(
             segments: options.segments,
             segment_size: work.segment_size,
             lock_timeout_ms: options.lock_timeout.map(|t| t.as_millis() as u64),
+            selection: (options.selection != Selection::default()).then(|| options.selection.clone()),
         },
         notes: progress.notes_from(0),
     })
+}
+
+fn pick_pg_dump(tools: &[ClientTool], server_major: u32, options: &DumpOptions) -> Result<ClientTool> {
+    let Some((option, major)) = select::needed_major(&options.selection).filter(|(_, m)| *m > server_major)
+    else {
+        return pick_tool(tools, "pg_dump", server_major);
+    };
+    tools.iter().filter(|t| t.major >= major).min_by_key(|t| t.major).cloned().ok_or_else(|| {
+        EngineError::new(
+            ErrorKind::ClientTool,
+            option,
+            format!("it needs pg_dump {major}, and there is none here"),
+        )
+        .hint(format!("install postgresql-client-{major} or newer, or name its folder in PGKEEP_PG_BIN"))
+    })
+}
+
+/// A selection that leaves nothing of a database that has something is a mistake, and no backup.
+fn refuse_nothing(toc: &Toc, options: &DumpOptions, coordinator: &mut Coordinator) -> Result<()> {
+    if !options.selection.chooses()
+        || !select::holds_nothing(toc)
+        || !catalog::has_objects(&mut coordinator.client)?
+    {
+        return Ok(());
+    }
+    let words = options.selection.words();
+    let what = format!("filters of {}", coordinator.client.info().database);
+    let why = format!("nothing of the database is left to back up ({words})");
+    Err(EngineError::new(ErrorKind::Config, what, why)
+        .hint("`pg_dump --schema-only` with the same filters shows what they leave"))
 }
 
 /// A worker that finds no snapshot to import has seen only the effect of the coordinator's loss.
@@ -159,7 +195,13 @@ fn read_schema(
         let mut names = HashMap::new();
         let mut busy = None;
         let snapshot = coordinator.snapshot.id.clone();
-        let request = SchemaRequest { info, snapshot: &snapshot, lock_timeout: options.lock_timeout, cancel };
+        let request = SchemaRequest {
+            info,
+            snapshot: &snapshot,
+            selection: &options.selection,
+            lock_timeout: options.lock_timeout,
+            cancel,
+        };
         let read = source.read(&request, &mut |toc| {
             session::prepare(&mut coordinator.client, &encoding_of(toc)?)?;
             let oids: Vec<u32> =

@@ -1,5 +1,6 @@
 //! Where the schema part of an archive comes from.
 
+mod client_command;
 mod client_tools;
 mod pg_dump;
 
@@ -7,12 +8,14 @@ use std::time::Duration;
 
 use pgkeep_archive::Toc;
 
+pub(crate) use client_command::client_command;
 pub use client_tools::{ClientTool, find_tools, pick_tool};
 pub use pg_dump::PgDump;
 
 use crate::cancel::Cancel;
 use crate::conn::ConnInfo;
 use crate::error::Result;
+use crate::select::Selection;
 
 /// What a schema source is asked for.
 pub struct SchemaRequest<'a> {
@@ -20,6 +23,8 @@ pub struct SchemaRequest<'a> {
     pub info: &'a ConnInfo,
     /// Exported snapshot under which to read.
     pub snapshot: &'a str,
+    /// What of the database to give.
+    pub selection: &'a Selection,
     /// Longest wait for a table's lock; `None` waits for ever.
     pub lock_timeout: Option<Duration>,
     /// Raised to stop.

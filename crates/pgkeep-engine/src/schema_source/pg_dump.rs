@@ -2,16 +2,17 @@
 //! had at the cost of a schema dump (`CloseArchive`/`_CloseArchive`, src/bin/pg_dump/pg_backup_custom.c).
 
 use std::io::{BufReader, Read};
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use pgkeep_archive::Toc;
 
-use super::{ClientTool, SchemaRequest, SchemaSource};
+use super::{ClientTool, SchemaRequest, SchemaSource, client_command};
 use crate::cancel::Cancel;
 use crate::conn::STANDBY;
 use crate::error::{EngineError, ErrorKind, Result};
+use crate::select;
 
 /// pg_dump as a [`SchemaSource`].
 pub struct PgDump {
@@ -35,15 +36,12 @@ impl SchemaSource for PgDump {
         request: &SchemaRequest<'_>,
         while_held: &mut dyn FnMut(&Toc) -> Result<()>,
     ) -> Result<Toc> {
-        let mut command = Command::new(&self.tool.path);
+        let (mut command, _connection) = client_command(&self.tool, request.info)?;
         command.args(["-Fc", "-Z0", "--no-password"]).arg(format!("--snapshot={}", request.snapshot));
+        command.args(select::arguments(request.selection));
         if let Some(t) = request.lock_timeout {
             command.arg(format!("--lock-wait-timeout={}", t.as_millis()));
         }
-        let connection = request.info.client_env()?;
-        connection.apply(&mut command);
-        command.env("LC_MESSAGES", "C");
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let child = command.spawn().map_err(|e| {
             EngineError::new(
                 ErrorKind::ClientTool,
@@ -160,6 +158,11 @@ const LOST: [&str; 8] = [
     "ssl error",
 ];
 
+/// pg_dump's words for a pattern that matches nothing or makes no sense (`expand_schema_name_patterns` and its kin,
+/// src/bin/pg_dump/pg_dump.c).
+const PATTERN: [&str; 4] =
+    ["no matching", "improper qualified name", "improper relation name", "cross-database references"];
+
 /// Turns pg_dump's words into an error of a class.
 fn explain(stderr: &str, parse: &str) -> EngineError {
     if stderr.is_empty() {
@@ -190,7 +193,13 @@ fn explain(stderr: &str, parse: &str) -> EngineError {
     }
     let message = said.join("; ");
     let mut e = tool_error(&message);
-    if lower.contains("permission denied for") {
+    if PATTERN.iter().any(|words| lower.contains(words)) {
+        e.kind = ErrorKind::Config;
+        e.what = "filters".into();
+        e = e.hint(
+            "patterns are those of psql's \\d: * and ?, a dot between schema and table, double quotes around upper case",
+        );
+    } else if lower.contains("permission denied for") {
         e.kind = ErrorKind::Permission;
         e = e.hint("grant SELECT on it to the backup role (from 14 on: GRANT pg_read_all_data TO role)");
     } else if query.starts_with("LOCK TABLE") && lower.contains("timeout") {
@@ -243,6 +252,16 @@ mod tests {
             assert_eq!(e.kind, ErrorKind::LockTimeout);
             assert_eq!(e.why, "lock timeout: waited in vain to read public.\"Odd Table\"");
         }
+    }
+
+    #[test]
+    fn a_pattern_that_matches_nothing_is_the_users_to_mend() {
+        let e = explain("pg_dump: error: no matching tables were found for pattern \"x*\"\n", "");
+        assert_eq!(e.kind, ErrorKind::Config);
+        assert!(
+            e.to_string().starts_with("filters: no matching tables were found for pattern \"x*\""),
+            "{e}"
+        );
     }
 
     #[test]

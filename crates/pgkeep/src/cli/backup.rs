@@ -1,5 +1,7 @@
 //! `pgkeep backup`.
 
+mod all;
+
 use std::io::IsTerminal;
 use std::os::fd::AsFd;
 use std::sync::Arc;
@@ -9,14 +11,16 @@ use clap::Parser;
 use jiff::{SignedDuration, Timestamp};
 use pgkeep_archive::Compression;
 use pgkeep_engine::dump::{DumpOptions, DumpReport, DumpTarget, default_jobs, dump};
+use pgkeep_engine::globals::{Globals, read_globals};
 use pgkeep_engine::progress::Progress;
 use pgkeep_engine::{Cancel, ConnInfo};
-use pgkeep_keep::{BackupId, MANIFEST_VERSION, Manifest, ObjectRecord, Run, safe_name, sweep};
+use pgkeep_keep::{BackupId, GlobalsRecord, MANIFEST_VERSION, Manifest, ObjectRecord, Run, safe_name, sweep};
 use pgkeep_store::Store;
 use serde_json::json;
 
 use crate::config::{Config, Named};
 use crate::failure::{Exit, Failure, Result};
+use crate::filters::Filters;
 use crate::show::{Display, ProgressMode, bytes, count, duration, plural, print, print_json, warn};
 use crate::signals;
 use crate::target::ArchiveUpload;
@@ -32,6 +36,18 @@ pub(super) struct Options {
     /// alone, without manifest) [default: the configured store, else ./backups]
     #[arg(long, value_name = "STORE")]
     to: Option<String>,
+    /// Every database of the server, each under its own name; roles and tablespaces come along
+    #[arg(long)]
+    all: bool,
+    /// With --all: not these databases
+    #[arg(long, value_name = "PATTERN", requires = "all")]
+    exclude_database: Vec<String>,
+    /// Keep the server's roles, role settings and tablespaces beside the backup [default with --all]
+    #[arg(long, overrides_with = "no_globals")]
+    globals: bool,
+    /// With --all: without roles and tablespaces
+    #[arg(long)]
+    no_globals: bool,
     /// Keep it under this name [default: the configured name, else the database's]
     #[arg(long)]
     name: Option<String>,
@@ -58,6 +74,8 @@ pub(super) struct Options {
     /// How to show progress (on standard error)
     #[arg(long, value_enum, default_value = "auto")]
     progress: ProgressMode,
+    #[command(flatten)]
+    filters: Filters,
 }
 
 pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
@@ -65,9 +83,13 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
     if options.databases.len() > 1 && (options.name.is_some() || options.to.as_deref() == Some("-")) {
         return Err(Failure::usage("--name and --to - go with one database"));
     }
+    if options.to.as_deref() == Some("-") && (options.all || options.globals) {
+        return Err(Failure::usage("--to - takes one archive and nothing beside it: no --all, no --globals"));
+    }
     let mut failures = Vec::new();
     for words in &options.databases {
-        let done = config.database(words).and_then(|named| one(options, config, &named, &cancel));
+        let back_up = if options.all { all::run } else { one };
+        let done = config.database(words).and_then(|named| back_up(options, config, &named, &cancel));
         if let Err(failure) = done {
             if options.databases.len() == 1 {
                 return Err(failure);
@@ -117,6 +139,7 @@ fn dump_options(options: &Options, named: &Named<'_>) -> Result<DumpOptions> {
         segments: !options.no_segments,
         segment_size: options.segment_size.map(|s| s.as_u64()),
         lock_timeout,
+        selection: options.filters.selection(settings.map(|s| &s.filters))?,
         ..defaults
     })
 }
@@ -151,7 +174,8 @@ fn one(options: &Options, config: &Config, named: &Named<'_>, cancel: &Cancel) -
     let name = safe_name(options.name.as_deref().or(named.name).unwrap_or(&info.database));
     let manifest = {
         let _display = Display::start(options.progress, &progress);
-        into_store(&store, &name, &info, &dump_options, &progress, cancel)?
+        let globals = if options.globals { Some(read_globals(&info, cancel)?) } else { None };
+        into_store(&store, &name, &info, globals.as_ref(), &dump_options, &progress, cancel)?
     };
     told(options, &store, &manifest, began.elapsed());
     Ok(())
@@ -174,6 +198,7 @@ fn into_store(
     store: &Store,
     name: &str,
     info: &ConnInfo,
+    globals: Option<&Globals>,
     dump_options: &DumpOptions,
     progress: &Progress,
     cancel: &Cancel,
@@ -198,11 +223,20 @@ fn into_store(
         started,
         finished: Timestamp::now(),
         object: ObjectRecord::new(&id.archive_key(name), finished),
+        globals: globals
+            .map(|g| GlobalsRecord::new(&id.globals_key(name), &g.sql, g.source.clone(), g.passwords)),
         dump: report,
     };
-    if let Err(e) = store.put_if_absent(&id.manifest_key(name), manifest.to_json().into()) {
+    let commit = || {
+        if let Some(g) = globals {
+            store.put(&id.globals_key(name), g.sql.clone().into())?;
+        }
+        store.put_if_absent(&id.manifest_key(name), manifest.to_json().into())
+    };
+    if let Err(e) = commit() {
         // Without its manifest the archive is no backup; it must not stay as something that looks like one.
         let _ = store.delete(&id.archive_key(name));
+        let _ = store.delete(&id.globals_key(name));
         return Err(e.into());
     }
     if let Err(e) = run.end() {
@@ -219,6 +253,7 @@ fn told(options: &Options, store: &Store, manifest: &Manifest, took: Duration) {
             "ok": true,
             "id": manifest.id,
             "name": manifest.name,
+            "database": manifest.dump.database.name,
             "url": url,
             "manifest_url": store.url_of(&manifest.backup_id().manifest_key(&manifest.name)),
             "size": manifest.object.size,
@@ -232,11 +267,16 @@ fn told(options: &Options, store: &Store, manifest: &Manifest, took: Duration) {
             "snapshot_time": manifest.dump.snapshot_time,
             "jobs": manifest.dump.jobs,
             "duration_seconds": took.as_secs_f64(),
+            "partial": manifest.dump.partial(),
+            "globals": manifest.globals,
             "notes": manifest.dump.notes,
         }));
         return;
     }
     print(format!("backed up {} as {}", manifest.dump.database.name, manifest.id));
+    if let Some(partial) = manifest.dump.partial() {
+        print(format!("  partial   {partial}"));
+    }
     print(format!("  archive   {url}"));
     print(format!(
         "  size      {} ({} of rows, {}, ratio {:.1})",
@@ -247,7 +287,18 @@ fn told(options: &Options, store: &Store, manifest: &Manifest, took: Duration) {
     ));
     print(format!("  tables    {}, {}", count(manifest.dump.tables.len() as u64), plural(rows, "row")));
     print(format!("  snapshot  {}", snapshot(&manifest.dump)));
+    if let Some(globals) = &manifest.globals {
+        print(format!("  globals   {}", globals_words(globals)));
+    }
     print(format!("  took      {} over {}", duration(took), plural(manifest.dump.jobs as u64, "connection")));
+}
+
+pub(super) fn globals_words(globals: &GlobalsRecord) -> String {
+    let passwords = match globals.passwords {
+        true => "with hashes of passwords",
+        false => "without hashes of passwords: pg_authid is not readable",
+    };
+    format!("{} by {}, {passwords}", bytes(globals.size), globals.source)
 }
 
 pub(super) fn snapshot(report: &DumpReport) -> String {

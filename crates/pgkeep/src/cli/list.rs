@@ -48,6 +48,7 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
                 short_time(manifest.dump.snapshot_time),
                 bytes(manifest.object.size),
                 count(total),
+                content(&manifest).into(),
             ]);
         }
     }
@@ -55,10 +56,20 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
         if rows.is_empty() {
             print(format!("no backups in {}", catalogue.store().url()));
         } else {
-            table(&["NAME", "ID", "SNAPSHOT (UTC)", "SIZE", "ROWS"], &[3, 4], rows);
+            table(&["NAME", "ID", "SNAPSHOT (UTC)", "SIZE", "ROWS", "CONTENT"], &[3, 4], rows);
         }
     }
     unreadable.map_or(Ok(()), |e| Err(Failure::from(e)))
+}
+
+/// Whether it is all of a database; `show` says what is missing.
+fn content(m: &Manifest) -> &'static str {
+    match (m.dump.partial(), &m.globals) {
+        (None, None) => "full",
+        (None, Some(_)) => "full, globals",
+        (Some(_), None) => "partial",
+        (Some(_), Some(_)) => "partial, globals",
+    }
 }
 
 fn line(catalogue: &Catalogue, m: &Manifest, rows: u64, text: u64) -> serde_json::Value {
@@ -75,6 +86,8 @@ fn line(catalogue: &Catalogue, m: &Manifest, rows: u64, text: u64) -> serde_json
         "tables": m.dump.tables.len(),
         "rows": rows,
         "bytes": text,
+        "partial": m.dump.partial(),
+        "globals": m.globals.is_some(),
         "compression": m.dump.compression,
         "server_version": m.dump.server_version,
     })

@@ -1,5 +1,7 @@
 //! `pgkeep restore`.
 
+mod globals;
+
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -52,6 +54,10 @@ pub(super) struct Options {
     /// Leave out tablespaces
     #[arg(long)]
     no_tablespaces: bool,
+    /// Not the database, but the roles, role settings and tablespaces that were kept with it; what is there already
+    /// stays as it is
+    #[arg(long, conflicts_with_all = ["create", "clean", "no_owner", "no_privileges", "keep_going", "no_prove"])]
+    globals: bool,
     /// Go on after an error, list all errors at the end, and still fail
     #[arg(long)]
     keep_going: bool,
@@ -70,6 +76,9 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
     let cancel = signals::cancel_on_signals().map_err(|e| Failure::usage(format!("signal handlers: {e}")))?;
     let target = ConnInfo::parse(&config.database(&options.into)?.url)?;
     let found = resolve(&options.backup, || config.store(options.store.as_deref(), None))?;
+    if options.globals {
+        return globals::run(options, &target, &found, &cancel);
+    }
     let archive = StoredArchive::open(&found.store, &found.key)?;
     if let Some(m) = found.manifest.as_ref().filter(|m| m.object.size != archive.size()) {
         let why = format!("it has {} bytes and its manifest says {}", archive.size(), m.object.size);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Parser;
 
-use super::backup::snapshot;
+use super::backup::{globals_words, snapshot};
 use crate::config::Config;
 use crate::failure::{Exit, Failure, Result};
 use crate::resolve::resolve;
@@ -72,6 +72,12 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
     ];
     for (head, body) in lines {
         print(format!("{head:<10}{body}"));
+    }
+    if let Some(partial) = d.partial() {
+        print(format!("{:<10}{partial}", "partial:"));
+    }
+    if let Some(globals) = &m.globals {
+        print(format!("{:<10}{}", "globals", globals_words(globals)));
     }
     if let Some(blobs) = &d.large_objects {
         print(format!("{:<10}{} of {}", "objects", count(blobs.rows), bytes(blobs.bytes)));
