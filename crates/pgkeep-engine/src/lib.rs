@@ -12,6 +12,7 @@ pub mod progress;
 pub mod prove;
 pub mod report;
 pub mod restore;
+mod restrict_key;
 pub mod role;
 mod rows;
 pub mod schema_source;

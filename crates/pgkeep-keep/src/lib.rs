@@ -18,8 +18,8 @@ pub use error::{KeepError, Result};
 pub use fingerprint::{Fingerprint, RowHasher};
 pub use id::{BackupId, safe_name};
 pub use manifest::{
-    DatabaseIdentity, DumpReport, MANIFEST_VERSION, Manifest, ObjectRecord, OptionsRecord, SequenceReport,
-    TableReport, name_text,
+    DatabaseIdentity, DumpReport, Format, MANIFEST_VERSION, Manifest, ObjectRecord, OptionsRecord,
+    SequenceReport, TableReport, name_text,
 };
 pub use object::StoredArchive;
 pub use run::{Run, Swept, sweep};

@@ -105,8 +105,7 @@ impl<'t> Writer<'t> {
         }
         let encoding = self.setting("ENCODING").unwrap_or(b"SET client_encoding = 'SQL_ASCII';\n");
         self.put(encoding);
-        let strings = self.setting("STDSTRINGS").unwrap_or(b"SET standard_conforming_strings = 'on';\n");
-        let standard = !strings.contains_str("'off'");
+        let standard = self.toc.standard_strings();
         self.put(format!("SET standard_conforming_strings = {};\n", if standard { "on" } else { "off" }));
         self.put(self.setting("SEARCHPATH").unwrap_or_default());
         self.put("SET check_function_bodies = false;\nSET xmloption = content;\nSET client_min_messages = warning;\n");
