@@ -3,6 +3,7 @@
 pub mod cancel;
 pub mod check;
 pub mod conn;
+pub mod convert;
 pub mod dump;
 pub mod error;
 pub mod fingerprint;
