@@ -77,8 +77,11 @@ impl Catalogue {
     /// Reads the manifest under a key.
     pub fn manifest_at(&self, key: &str) -> Result<Manifest> {
         let manifest = Manifest::from_json(&self.store.get(key)?, &self.store.url_of(key))?;
-        // A moved or renamed pair of files stays a pair: the archive lies beside its manifest.
-        let beside = key.strip_suffix(".manifest.json").map(|stem| format!("{stem}.dump"));
+        // A moved or renamed pair of files stays a pair: the archive lies beside its manifest, unless a template put
+        // it elsewhere from the begin.
+        let own = format!("{}/{}", manifest.name, manifest.id);
+        let end = manifest.object.key.strip_prefix(&own).filter(|end| end.starts_with('.'));
+        let beside = key.strip_suffix(".manifest.json").zip(end).map(|(stem, end)| format!("{stem}{end}"));
         Ok(match beside {
             Some(key) if key != manifest.object.key => {
                 Manifest { object: crate::manifest::ObjectRecord { key, ..manifest.object }, ..manifest }

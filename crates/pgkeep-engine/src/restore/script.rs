@@ -39,12 +39,7 @@ impl<'a> ScriptSource<'a> {
         let mut magic = [0; 8];
         let n = archive.read_at(0, &mut magic).map_err(unreadable)?;
         let magic = &magic[..n];
-        let compression = match magic {
-            [0x1f, 0x8b, ..] => Algorithm::Gzip,
-            [0x28, 0xb5, 0x2f, 0xfd, ..] => Algorithm::Zstd,
-            [0x04, 0x22, 0x4d, 0x18, ..] => Algorithm::Lz4,
-            _ => Algorithm::None,
-        };
+        let compression = Algorithm::of_file(magic);
         let named = [".sql", ".sql.gz", ".sql.zst", ".sql.lz4"].iter().any(|end| name.ends_with(end));
         let begins = [b"--".as_slice(), b"SET ", b"\\restric"].iter().any(|start| magic.starts_with(start));
         let is_archive = magic.starts_with(b"PGDMP");
