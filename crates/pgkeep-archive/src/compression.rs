@@ -39,6 +39,26 @@ impl Algorithm {
         })
     }
 
+    /// How a file that begins so is compressed (RFC 1952, RFC 8878, the lz4 frame format), `None` for anything else.
+    pub fn of_file(begin: &[u8]) -> Self {
+        match begin {
+            [0x1f, 0x8b, ..] => Algorithm::Gzip,
+            [0x28, 0xb5, 0x2f, 0xfd, ..] => Algorithm::Zstd,
+            [0x04, 0x22, 0x4d, 0x18, ..] => Algorithm::Lz4,
+            _ => Algorithm::None,
+        }
+    }
+
+    /// What comes behind `.sql` in the name of a script that is compressed so, and nothing for none.
+    pub fn file_suffix(self) -> &'static str {
+        match self {
+            Algorithm::None => "",
+            Algorithm::Gzip => ".gz",
+            Algorithm::Lz4 => ".lz4",
+            Algorithm::Zstd => ".zst",
+        }
+    }
+
     /// The level used where none is asked for: what `pg_dump` uses, save that lz4 knows only the fast one here.
     pub fn default_level(self) -> i32 {
         match self {

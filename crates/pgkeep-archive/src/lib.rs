@@ -43,6 +43,7 @@ mod layout;
 mod offset;
 mod primitive;
 mod read_at;
+mod script;
 mod toc;
 mod version;
 
@@ -50,7 +51,7 @@ pub use block::{
     BlockKind, BlockReader, BlockRef, MAX_CHUNK, begin_block, end_blobs, end_block, push_blob_end,
     push_blob_start, push_chunk, scan_blocks,
 };
-pub use codec::{Compressor, decoder};
+pub use codec::{Compressor, decoder, file_decoder};
 pub use compression::{Algorithm, Compression};
 pub use entry::{Entry, Section};
 pub use error::{ArchiveError, Result};
@@ -60,5 +61,9 @@ pub use layout::{Layout, OffsetMode, Piece, Placed, SegmentPlan};
 pub use offset::Offset;
 pub use primitive::{INT_LEN, MAX_STRING, decode_int, encode_int};
 pub use read_at::{RangeReader, ReadAt};
+pub use script::{
+    LargeObjectText, MAX_STATEMENT, Pass, ScriptEvent, ScriptPart, ScriptReader, format_identifier,
+    group_acl, is_group_acl, object_oids, owned_object, script,
+};
 pub use toc::{Toc, read_toc_at};
 pub use version::FormatVersion;

@@ -2,6 +2,8 @@
 
 use std::io::{Read, Write};
 
+use bstr::ByteSlice;
+
 use crate::primitive::{Count, Put, Source};
 use crate::{ArchiveError, DumpId, Entry, Header, RangeReader, ReadAt, Result};
 
@@ -70,6 +72,13 @@ impl Toc {
     pub fn max_id(&self) -> DumpId {
         let ids = self.entries.iter().flat_map(|e| e.dependencies.iter().chain([&e.id]));
         ids.copied().max().unwrap_or(DumpId(0))
+    }
+
+    /// Whether a backslash in the archive's strings is just that (`standard_conforming_strings`).
+    pub fn standard_strings(&self) -> bool {
+        let setting =
+            self.entries.iter().find(|e| e.desc_is("STDSTRINGS")).and_then(|e| e.definition.as_ref());
+        !setting.is_some_and(|d| d.contains_str("'off'"))
     }
 
     fn check(&self) -> Result<()> {

@@ -3,6 +3,7 @@
 pub mod cancel;
 pub mod check;
 pub mod conn;
+pub mod convert;
 pub mod dump;
 pub mod error;
 pub mod fingerprint;
@@ -14,6 +15,7 @@ pub mod progress;
 pub mod prove;
 pub mod report;
 pub mod restore;
+mod restrict_key;
 pub mod role;
 mod rows;
 pub mod schema_source;

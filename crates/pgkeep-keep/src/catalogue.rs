@@ -77,10 +77,16 @@ impl Catalogue {
     /// Reads the manifest under a key.
     pub fn manifest_at(&self, key: &str) -> Result<Manifest> {
         let manifest = Manifest::from_json(&self.store.get(key)?, &self.store.url_of(key))?;
-        // Files that were moved or renamed together stay together: they lie beside their manifest.
+        // Files that were moved or renamed together stay together: they lie beside their manifest, unless a template put
+        // the archive elsewhere from the beginning.
         let Some(stem) = key.strip_suffix(".manifest.json") else { return Ok(manifest) };
-        let object = ObjectRecord { key: format!("{stem}.dump"), ..manifest.object };
-        let globals = manifest.globals.map(|g| GlobalsRecord { key: format!("{stem}.globals.sql"), ..g });
+        let own = format!("{}/{}", manifest.name, manifest.id);
+        let beside = |key: &str| match key.strip_prefix(&own).filter(|end| end.starts_with('.')) {
+            Some(end) => format!("{stem}{end}"),
+            None => key.to_owned(),
+        };
+        let object = ObjectRecord { key: beside(&manifest.object.key), ..manifest.object };
+        let globals = manifest.globals.map(|g| GlobalsRecord { key: beside(&g.key), ..g });
         Ok(Manifest { object, globals, ..manifest })
     }
 

@@ -65,6 +65,26 @@ pub enum KeepError {
         /// What differs.
         why: String,
     },
+    /// A template for keys that cannot be used.
+    #[error("the key template \"{template}\": {why}\n  hint: {hint}")]
+    KeyTemplate {
+        /// The template.
+        template: String,
+        /// Why.
+        why: String,
+        /// What to do.
+        hint: String,
+    },
+    /// Another object is, or is about to be, under the key of a backup.
+    #[error(
+        "{object}: {why}\n  hint: put {{id}} or {{database}} into the key template, or run again in a second"
+    )]
+    KeyTaken {
+        /// Its URL.
+        object: String,
+        /// What stands in the way.
+        why: String,
+    },
     /// The run was asked to stop.
     #[error("stopped: the run was asked to stop")]
     Cancelled,

@@ -1,8 +1,9 @@
 //! Keeping backups: what a backup is in a store, what its manifest says, and whether it is still whole.
 //!
-//! A backup is two objects: the archive `<name>/<id>.dump` and the manifest `<name>/<id>.manifest.json`. The
-//! manifest is written last and is the commit: without it there is no backup. A third, `<name>/<id>.globals.sql`, holds the server's
-//! roles and tablespaces where they were asked for. This crate knows stores and
+//! A backup is two objects: the archive, `<name>/<id>.dump` or where a [`KeyTemplate`] puts it, and the manifest
+//! `<name>/<id>.manifest.json`, which names it and is written last: it is the commit, without which there is no backup.
+//! A third, `<name>/<id>.globals.sql`, holds the server's roles and tablespaces where they were asked for. This crate
+//! knows stores and
 //! archives and nothing of database connections.
 
 mod catalogue;
@@ -10,22 +11,26 @@ mod error;
 pub mod fingerprint;
 mod globals;
 mod id;
+mod key_template;
 mod manifest;
 mod object;
 mod run;
 mod selection;
 mod verify;
+mod verify_script;
 
 pub use catalogue::{Catalogue, Listed, Wanted};
 pub use error::{KeepError, Result};
 pub use fingerprint::{Fingerprint, RowHasher};
 pub use globals::read_globals;
 pub use id::{BackupId, safe_name};
+pub use key_template::{KeyFacts, KeyTemplate, PRESETS};
 pub use manifest::{
-    DatabaseIdentity, DumpReport, GlobalsRecord, MANIFEST_VERSION, Manifest, ObjectRecord, OptionsRecord,
+    DatabaseIdentity, DumpReport, Format, GlobalsRecord, MANIFEST_VERSION, Manifest, ObjectRecord, OptionsRecord,
     SequenceReport, TableReport, name_text,
 };
 pub use object::StoredArchive;
 pub use run::{Run, Swept, sweep};
 pub use selection::Selection;
 pub use verify::{Verified, verify, verify_head};
+pub use verify_script::verify_script;

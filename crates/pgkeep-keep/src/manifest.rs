@@ -135,6 +135,17 @@ pub struct DatabaseIdentity {
     pub size: Option<u64>,
 }
 
+/// How a backup is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// pg_dump's custom format (`-Fc`).
+    #[default]
+    Custom,
+    /// An SQL script (`-Fp`), compressed as a file or not at all.
+    Plain,
+}
+
 /// What a dump found and wrote.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DumpReport {
@@ -142,6 +153,9 @@ pub struct DumpReport {
     pub database: DatabaseIdentity,
     /// Version of the server.
     pub server_version: String,
+    /// Format of the archive.
+    #[serde(default)]
+    pub format: Format,
     /// Make and version of the schema source, such as `pg_dump 17.11`.
     pub schema_source: String,
     /// WAL position of the snapshot, where the server tells it.
@@ -151,7 +165,7 @@ pub struct DumpReport {
     pub snapshot_time: Timestamp,
     /// Codec and level, such as `zstd:3`.
     pub compression: String,
-    /// Archive format version, such as `1.15.0`.
+    /// Archive format version, such as `1.15.0`; empty for a script.
     pub archive_version: String,
     /// Client encoding of the archive's text.
     pub encoding: String,

@@ -15,7 +15,8 @@ use jiff::{SignedDuration, Timestamp};
 use pgkeep_store::Store;
 use serde::{Deserialize, Serialize};
 
-use crate::error::Result;
+use crate::catalogue::Catalogue;
+use crate::error::{KeepError, Result};
 use crate::id::BackupId;
 
 const RUNS: &str = ".pgkeep/runs/";
@@ -32,6 +33,9 @@ struct Mark {
     pid: u32,
     /// Start time of the process in clock ticks since boot, since pids are used again.
     process_start: Option<u64>,
+    /// Key of the archive; absent in marks of versions that knew one place only.
+    #[serde(default)]
+    key: Option<String>,
 }
 
 /// A run under way. Dropped without [`Run::end`] it ends its mark all the same: the upload's own drop has removed
@@ -43,14 +47,32 @@ pub struct Run {
 }
 
 impl Run {
-    /// Writes the mark and keeps it fresh.
-    pub fn begin(store: &Store, name: &str, id: &BackupId) -> Result<Run> {
+    /// Writes the mark and keeps it fresh. `archive` is the key of the archive that is to come.
+    ///
+    /// # Errors
+    /// The store's; `KeyTaken` where the key holds an object already, or another run is about to write it: the sweep
+    /// after a death may remove only what the dead run itself wrote.
+    pub fn begin(store: &Store, name: &str, id: &BackupId, archive: &str) -> Result<Run> {
+        let own = archive.contains(id.as_str());
+        let taken = |why: &str| KeepError::KeyTaken { object: store.url_of(archive), why: why.into() };
+        if !own && store.head(archive).is_ok() {
+            return Err(taken("it is there already"));
+        }
+        let run = Run::mark(store, name, id, archive)?;
+        if !own && others_want(store, id, archive)? {
+            return Err(taken("another backup is about to write it"));
+        }
+        Ok(run)
+    }
+
+    fn mark(store: &Store, name: &str, id: &BackupId, archive: &str) -> Result<Run> {
         let mark = Mark {
             id: id.to_string(),
             name: name.to_owned(),
             host: host_name(),
             pid: std::process::id(),
             process_start: process_start(std::process::id()),
+            key: Some(archive.to_owned()),
         };
         let key = format!("{RUNS}{id}.json");
         let body = serde_json::to_vec(&mark).unwrap_or_default();
@@ -93,6 +115,26 @@ impl Drop for Run {
     }
 }
 
+/// Whether another run's mark names this key.
+fn others_want(store: &Store, id: &BackupId, archive: &str) -> Result<bool> {
+    for object in store.list(RUNS)? {
+        let Ok(json) = store.get(&object?.key) else { continue };
+        let mark = serde_json::from_slice::<Mark>(&json).ok();
+        if mark.is_some_and(|m| m.id != id.as_str() && m.key.as_deref() == Some(archive)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Whether a backup's manifest names this key. Asked for keys without an id in them, which two runs can have wanted.
+fn is_committed(store: &Store, archive: &str) -> Result<bool> {
+    let catalogue = Catalogue::new(store.clone());
+    let listed = catalogue.list()?;
+    // A manifest that cannot be read may be the one.
+    Ok(catalogue.manifests(&listed).iter().any(|m| m.as_ref().map_or(true, |m| m.object.key == archive)))
+}
+
 /// What a sweep removed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Swept {
@@ -121,12 +163,15 @@ pub fn sweep(store: &Store, now: Timestamp) -> Result<Vec<Swept>> {
         let Some((_, id)) = BackupId::of_manifest_key(&format!("x/{}.manifest.json", mark.id)) else {
             continue;
         };
-        let archive = id.archive_key(&mark.name);
+        let archive = mark.key.clone().unwrap_or_else(|| id.archive_key(&mark.name));
         for pending in store.pending_uploads(&archive)? {
             store.abort_upload(&pending)?;
         }
         // With a manifest the run was done but for its mark.
-        if store.head(&id.manifest_key(&mark.name)).is_err_and(|e| e.is_not_found()) {
+        let own = archive.contains(id.as_str());
+        if store.head(&id.manifest_key(&mark.name)).is_err_and(|e| e.is_not_found())
+            && (own || !is_committed(store, &archive)?)
+        {
             store.delete(&archive)?;
             store.delete(&id.globals_key(&mark.name))?;
             swept.push(Swept { id: mark.id, name: mark.name });
@@ -174,8 +219,14 @@ mod tests {
     }
 
     fn plant(store: &Store, id: &BackupId, pid: u32, start: Option<u64>) {
-        let mark =
-            Mark { id: id.to_string(), name: "db".into(), host: host_name(), pid, process_start: start };
+        let mark = Mark {
+            id: id.to_string(),
+            name: "db".into(),
+            host: host_name(),
+            pid,
+            process_start: start,
+            key: None,
+        };
         store.put(&format!("{RUNS}{id}.json"), serde_json::to_vec(&mark).unwrap().into()).unwrap();
     }
 
@@ -223,10 +274,23 @@ mod tests {
     }
 
     #[test]
+    fn a_key_that_another_run_has_or_wants_is_refused() {
+        let (_dir, store) = store();
+        let (one, two) = (BackupId::new(Timestamp::now()), BackupId::new(Timestamp::now()));
+        let run = Run::begin(&store, "db", &one, "backups/x.sql").unwrap();
+        assert!(Run::begin(&store, "other", &two, "backups/x.sql").is_err());
+        assert_eq!(keys(&store), [format!("{RUNS}{one}.json")], "the refused run leaves nothing");
+        run.end().unwrap();
+        store.put("backups/x.sql", "x".into()).unwrap();
+        assert!(Run::begin(&store, "other", &two, "backups/x.sql").is_err());
+        assert_eq!(keys(&store), ["backups/x.sql"]);
+    }
+
+    #[test]
     fn a_run_marks_itself_and_leaves_no_trace() {
         let (_dir, store) = store();
         let id = BackupId::new(Timestamp::now());
-        let run = Run::begin(&store, "db", &id).unwrap();
+        let run = Run::begin(&store, "db", &id, &id.archive_key("db")).unwrap();
         let upload = store.start_upload(&id.archive_key("db"), UploadPlan::new(1, 10)).unwrap();
         assert_eq!(sweep(&store, Timestamp::now()).unwrap(), []);
         drop(upload);

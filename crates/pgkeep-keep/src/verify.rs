@@ -18,7 +18,7 @@ use crate::manifest::{Manifest, hex, name_text};
 use crate::object::StoredArchive;
 
 /// Bytes asked of the store at a time where there is no manifest to name a part size.
-const DEFAULT_PART: u64 = 8 << 20;
+pub(crate) const DEFAULT_PART: u64 = 8 << 20;
 /// What stands after a table's last row in an archive.
 const END_OF_DATA: &[u8] = b"\\.\n\n\n";
 
@@ -293,14 +293,14 @@ fn drain<R: Read>(block: &mut BlockReader<R>) -> Result<(), WalkError> {
 
 /// The object's bytes from the first to the last, fetched part by part ahead of the reader; each part's hash is
 /// checked against the manifest on the fetching thread.
-struct Parts<'t> {
+pub(crate) struct Parts<'t> {
     parts: crossbeam_channel::Receiver<Fetched>,
     current: bytes::Bytes,
     position: u64,
     size: u64,
     tick: &'t mut (dyn FnMut(u64) -> bool + Send),
-    wrong: Option<String>,
-    failed: Option<KeepError>,
+    pub(crate) wrong: Option<String>,
+    pub(crate) failed: Option<KeepError>,
 }
 
 enum Fetched {
@@ -310,7 +310,7 @@ enum Fetched {
 }
 
 impl<'t> Parts<'t> {
-    fn new(
+    pub(crate) fn new(
         store: &Store,
         key: &str,
         size: u64,

@@ -3,7 +3,7 @@
 use std::io::{self, BufRead, BufReader, Read};
 
 use super::fill;
-use flate2::{Compress, CompressError, Decompress, FlushCompress, FlushDecompress, Status};
+use flate2::{Compress, CompressError, Crc, Decompress, FlushCompress, FlushDecompress, Status};
 
 const INPUT: usize = 64 * 1024;
 
@@ -126,5 +126,51 @@ impl Encoder {
         let produced = (self.deflate.total_out() - before.1) as usize;
         out.extend_from_slice(self.buf.get(..produced).unwrap_or_default());
         Ok(((self.deflate.total_in() - before.0) as usize, status))
+    }
+}
+
+/// A gzip member's head without name or time (RFC 1952, 2.3): deflate, an unknown system.
+const FILE_HEAD: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
+
+/// Makes gzip files (RFC 1952), of which several on end are one.
+pub(super) struct FileEncoder {
+    deflate: Encoder,
+    sum: Crc,
+    begun: bool,
+}
+
+impl FileEncoder {
+    pub(super) fn new(level: i32) -> Self {
+        let mut deflate = Encoder::new(level);
+        deflate.deflate = Compress::new(deflate.level, false);
+        Self { deflate, sum: Crc::new(), begun: false }
+    }
+
+    pub(super) fn write(&mut self, input: &[u8], out: &mut Vec<u8>) -> Result<(), CompressError> {
+        self.begin(out);
+        self.sum.update(input);
+        self.deflate.write(input, out)
+    }
+
+    pub(super) fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), CompressError> {
+        self.begin(out);
+        self.deflate.finish(out)?;
+        out.extend_from_slice(&self.sum.sum().to_le_bytes());
+        out.extend_from_slice(&self.sum.amount().to_le_bytes());
+        self.sum.reset();
+        self.begun = false;
+        Ok(())
+    }
+
+    pub(super) fn reset(&mut self) {
+        self.deflate.deflate = Compress::new(self.deflate.level, false);
+        self.sum.reset();
+        self.begun = false;
+    }
+
+    fn begin(&mut self, out: &mut Vec<u8>) {
+        if !std::mem::replace(&mut self.begun, true) {
+            out.extend_from_slice(&FILE_HEAD);
+        }
     }
 }

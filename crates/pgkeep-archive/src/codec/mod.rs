@@ -30,6 +30,15 @@ pub fn decoder<'a>(algorithm: Algorithm, r: impl Read + 'a) -> Result<Box<dyn Re
     })
 }
 
+/// Unpacks a file as gzip, lz4 and zstd themselves write it: as [`decoder`], but that gzip is a gzip file (RFC 1952) of
+/// any number of members.
+pub fn file_decoder<'a>(algorithm: Algorithm, r: impl Read + 'a) -> Result<Box<dyn Read + 'a>> {
+    match algorithm {
+        Algorithm::Gzip => Ok(Box::new(flate2::read::MultiGzDecoder::new(r))),
+        other => decoder(other, r),
+    }
+}
+
 /// Makes streams, one after the other, with one set of buffers: keep one per worker.
 ///
 /// Output is appended to the caller's buffer.
@@ -42,6 +51,7 @@ pub struct Compressor {
 enum Encoder {
     None,
     Gzip(Box<gzip::Encoder>),
+    GzipFile(Box<gzip::FileEncoder>),
     Lz4(Box<lz4::Encoder>),
     Zstd(zstd::Encoder),
 }
@@ -60,6 +70,15 @@ impl Compressor {
         Ok(Self { algorithm: compression.algorithm, level, encoder })
     }
 
+    /// As [`new`](Self::new), for files as [`file_decoder`] reads them.
+    pub fn for_files(compression: Compression) -> Result<Self> {
+        let mut compressor = Self::new(compression)?;
+        if compression.algorithm == Algorithm::Gzip {
+            compressor.encoder = Encoder::GzipFile(Box::new(gzip::FileEncoder::new(compression.level())));
+        }
+        Ok(compressor)
+    }
+
     /// The algorithm.
     pub fn algorithm(&self) -> Algorithm {
         self.algorithm
@@ -71,6 +90,7 @@ impl Compressor {
         match &mut self.encoder {
             Encoder::None => none::write(input, out),
             Encoder::Gzip(e) => e.write(input, out).map_err(failed(self.algorithm))?,
+            Encoder::GzipFile(e) => e.write(input, out).map_err(failed(self.algorithm))?,
             Encoder::Lz4(e) => e.write(input, out).map_err(failed(self.algorithm))?,
             Encoder::Zstd(e) => e.write(input, out).map_err(failed(self.algorithm))?,
         }
@@ -84,6 +104,7 @@ impl Compressor {
         match &mut self.encoder {
             Encoder::None => {}
             Encoder::Gzip(e) => e.finish(out).map_err(failed(self.algorithm))?,
+            Encoder::GzipFile(e) => e.finish(out).map_err(failed(self.algorithm))?,
             Encoder::Lz4(e) => e.finish(out).map_err(failed(self.algorithm))?,
             Encoder::Zstd(e) => e.finish(out).map_err(failed(self.algorithm))?,
         }
@@ -95,6 +116,7 @@ impl Compressor {
         match &mut self.encoder {
             Encoder::None => {}
             Encoder::Gzip(e) => e.reset(),
+            Encoder::GzipFile(e) => e.reset(),
             Encoder::Lz4(e) => e.reset(),
             Encoder::Zstd(e) => e.reset(),
         }

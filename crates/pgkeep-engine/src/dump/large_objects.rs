@@ -51,7 +51,7 @@ impl Objects for PieceWriter<'_, '_, '_> {
     }
 
     fn bytes(&mut self, bytes: &[u8]) -> Result<()> {
-        if bytes.is_empty() { Ok(()) } else { self.write(bytes) }
+        if bytes.is_empty() { Ok(()) } else { self.write_blob(bytes) }
     }
 
     fn end(&mut self) -> Result<()> {

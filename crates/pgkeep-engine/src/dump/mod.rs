@@ -8,6 +8,7 @@ mod piece;
 mod piece_writer;
 mod plan;
 mod run;
+mod script;
 mod worker;
 
 use std::io::Write;
@@ -19,15 +20,18 @@ pub(crate) use run::default_compression;
 pub use run::dump;
 
 use crate::error::Result;
-pub use crate::report::{DatabaseIdentity, DumpReport};
+pub use crate::report::{DatabaseIdentity, DumpReport, Format};
 use crate::select::Selection;
 
 /// How to dump.
 #[derive(Debug, Clone)]
 pub struct DumpOptions {
+    /// What is written.
+    pub format: Format,
     /// Connections that read data; at least 1.
     pub jobs: usize,
-    /// Codec and level; `None` takes zstd where the server's own pg_restore reads it (16 and later), else gzip.
+    /// Codec and level; `None` takes zstd for scripts and where the server's own pg_restore reads it (16 and later),
+    /// else gzip.
     pub compression: Option<Compression>,
     /// Cut big tables into segments.
     pub segments: bool,
@@ -44,6 +48,7 @@ pub struct DumpOptions {
 impl Default for DumpOptions {
     fn default() -> Self {
         DumpOptions {
+            format: Format::Custom,
             jobs: default_jobs(),
             compression: None,
             segments: true,

@@ -2,15 +2,16 @@
 //! memory of waiting pieces bounded.
 //!
 //! A finished piece is written at once if nobody writes, else it waits in memory. A piece that outgrows its
-//! worker's memory takes the output for itself and streams until it ends. For a pipe, pieces go in order.
+//! worker's memory takes the output for itself and streams until it ends. For a pipe and in a script, pieces go in order.
 
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use pgkeep_archive::{DumpId, Layout, Placed};
+use pgkeep_archive::{DumpId, LargeObjectText, Layout, Placed};
 
+use super::script::ScriptTexts;
 use super::{DumpTarget, ObjectTarget};
 use crate::cancel::Cancel;
 use crate::error::{EngineError, ErrorKind, Result};
@@ -65,9 +66,19 @@ struct Writer<'a> {
     sink: Sink<'a>,
     position: u64,
     placed: Vec<Placed>,
+    /// What stands between the pieces of a script.
+    texts: Option<ScriptTexts>,
 }
 
 impl Writer<'_> {
+    /// Writes what stands before a piece.
+    fn begin(&mut self, piece: usize) -> Result<()> {
+        match self.texts.as_mut().and_then(|t| t.before.remove(&piece)) {
+            Some(text) => self.write(&text),
+            None => Ok(()),
+        }
+    }
+
     fn write(&mut self, bytes: &[u8]) -> Result<()> {
         self.position += bytes.len() as u64;
         match &mut self.sink {
@@ -93,21 +104,25 @@ pub(super) struct Output<'a> {
     changed: Condvar,
     spare: Spare,
     ordered: bool,
+    /// For a script, its `standard_conforming_strings`.
+    script: Option<bool>,
     capacity: usize,
     cancel: Cancel,
 }
 
 impl<'a> Output<'a> {
-    /// Begins the archive. `capacity` bounds the bytes of finished pieces that wait.
+    /// Begins the archive, or with `texts` the script. `capacity` bounds the bytes of finished pieces that wait.
     pub(super) fn begin(
         target: DumpTarget<'a>,
         layout: Layout,
+        texts: Option<ScriptTexts>,
         expected: u64,
         capacity: usize,
         cancel: Cancel,
     ) -> Result<Output<'a>> {
-        let head_len = layout.head_len();
-        let mut ordered = false;
+        let script = texts.as_ref().map(|t| t.standard_strings);
+        let head_len = if script.is_some() { 0 } else { layout.head_len() };
+        let mut ordered = script.is_some();
         let sink = match target {
             DumpTarget::Object(o) => {
                 o.begin(head_len, expected)?;
@@ -115,14 +130,26 @@ impl<'a> Output<'a> {
             }
             DumpTarget::Pipe(p) => {
                 ordered = true;
-                p.write_all(&layout.head_unplaced()?).map_err(pipe_error)?;
+                if script.is_none() {
+                    p.write_all(&layout.head_unplaced()?).map_err(pipe_error)?;
+                }
                 Sink::Pipe(p)
             }
         };
-        let writer = Some(Writer { sink, position: head_len, placed: Vec::new() });
+        let writer = Some(Writer { sink, position: head_len, placed: Vec::new(), texts });
         let state = State { writer, ready: BTreeMap::new(), ready_bytes: 0, next: 0, layout, failed: false };
         let (state, changed, spare) = (Mutex::new(state), Condvar::new(), Spare::default());
-        Ok(Output { state, changed, spare, ordered, capacity, cancel })
+        Ok(Output { state, changed, spare, ordered, script, capacity, cancel })
+    }
+
+    /// Whether a script is written: pieces are then text without framing.
+    pub(super) fn is_script(&self) -> bool {
+        self.script.is_some()
+    }
+
+    /// What writes large objects into a script.
+    pub(super) fn object_text(&self) -> Option<LargeObjectText> {
+        self.script.map(LargeObjectText::new)
     }
 
     /// An empty buffer for a chunk, used before where there is one.
@@ -145,10 +172,10 @@ impl<'a> Output<'a> {
         if self.ordered {
             return Err(EngineError::new(
                 ErrorKind::ConnectionLost,
-                "writing to a pipe",
-                "the piece was partly written and a pipe cannot take it again",
+                "writing in order",
+                "the piece was partly written, and neither a pipe nor a script can take it again",
             )
-            .hint("run the backup again, or write to a folder or bucket, where a piece can be read again"));
+            .hint("run the backup again, or write the custom format to a folder or bucket, where a piece can be read again"));
         }
         self.lock().layout.spare_id().ok_or_else(|| {
             EngineError::new(ErrorKind::ConnectionLost, "reading data", "too many connections were lost")
@@ -183,8 +210,13 @@ impl<'a> Output<'a> {
             if (!self.ordered || state.next == piece)
                 && let Some(writer) = state.writer.take()
             {
+                drop(state);
                 let start = writer.position;
-                return Ok(Stream { output: self, writer: Some(writer), piece, id, start });
+                let mut stream = Stream { output: self, writer: Some(writer), piece, id, start };
+                if let Some(w) = &mut stream.writer {
+                    w.begin(piece)?;
+                }
+                return Ok(stream);
             }
             state = self.wait(state);
         }
@@ -193,14 +225,18 @@ impl<'a> Output<'a> {
     /// Ends the archive and gives its length.
     pub(super) fn finish(self) -> Result<u64> {
         let state = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let Some(writer) = state.writer.filter(|_| !state.failed && state.ready.is_empty()) else {
+        let Some(mut writer) = state.writer.filter(|_| !state.failed && state.ready.is_empty()) else {
             return Err(EngineError::new(
                 ErrorKind::Other,
                 "finishing the archive",
                 "a piece was not written",
             ));
         };
+        if let Some(text) = writer.texts.as_mut().map(|t| std::mem::take(&mut t.last)) {
+            writer.write(&text)?;
+        }
         match writer.sink {
+            Sink::Object(o) if self.script.is_some() => o.finish(Vec::new())?,
             Sink::Object(o) => {
                 let head = state.layout.finish(&writer.placed, writer.position)?;
                 o.finish(head)?;
@@ -229,10 +265,12 @@ impl<'a> Output<'a> {
             drop(state);
             let offset = writer.position;
             let len = block.len;
-            let written = block.parts.into_iter().try_for_each(|p| {
-                writer.write(&p)?;
-                self.recycle(p);
-                Ok(())
+            let written = writer.begin(piece).and_then(|()| {
+                block.parts.into_iter().try_for_each(|p| {
+                    writer.write(&p)?;
+                    self.recycle(p);
+                    Ok(())
+                })
             });
             writer.placed.push(Placed { piece, id, offset, len: writer.position - offset });
             state = self.lock();

@@ -1,9 +1,9 @@
-//! Turns a piece's text into its archive block: compresses, cuts into chunks, holds it in memory up to a bound and
-//! streams beyond.
+//! Turns a piece's text into its archive block, or into its stretch of a script: compresses, cuts into chunks, holds it
+//! in memory up to a bound and streams beyond.
 
 use pgkeep_archive::{
-    BlockKind, Compressor, DumpId, begin_block, end_blobs, end_block, push_blob_end, push_blob_start,
-    push_chunk,
+    BlockKind, Compressor, DumpId, LargeObjectText, begin_block, end_blobs, end_block, push_blob_end,
+    push_blob_start, push_chunk,
 };
 
 use super::output::{Block, Output, Stream};
@@ -18,6 +18,10 @@ pub(super) struct PieceWriter<'w, 'o, 'a> {
     piece: usize,
     id: DumpId,
     kind: BlockKind,
+    /// Large objects as statements, in a script.
+    objects: Option<LargeObjectText>,
+    /// Statements that wait to be compressed.
+    statements: Vec<u8>,
     block: Block,
     stream: Option<Stream<'o, 'a>>,
     /// Compressed bytes of the chunk in the making.
@@ -36,15 +40,19 @@ impl<'w, 'o, 'a> PieceWriter<'w, 'o, 'a> {
         bound: usize,
     ) -> Self {
         let mut block = Block::default();
-        let mut head = Vec::new();
-        begin_block(kind, id, &mut head);
-        block.push(head);
+        if !output.is_script() {
+            let mut head = Vec::new();
+            begin_block(kind, id, &mut head);
+            block.push(head);
+        }
         PieceWriter {
             output,
             compressor,
             piece,
             id,
             kind,
+            objects: output.object_text(),
+            statements: Vec::new(),
             block,
             stream: None,
             chunk: output.buffer(),
@@ -64,7 +72,26 @@ impl<'w, 'o, 'a> PieceWriter<'w, 'o, 'a> {
         self.compressor.input_size()
     }
 
+    /// Takes bytes of the large object that was begun.
+    pub(super) fn write_blob(&mut self, bytes: &[u8]) -> Result<()> {
+        let Some(text) = &mut self.objects else { return self.write(bytes) };
+        text.bytes(bytes, &mut self.statements);
+        if self.statements.len() < self.compressor.input_size() { Ok(()) } else { self.flush_statements() }
+    }
+
+    fn flush_statements(&mut self) -> Result<()> {
+        if self.statements.is_empty() {
+            return Ok(());
+        }
+        let text = std::mem::take(&mut self.statements);
+        self.write(&text)
+    }
+
     pub(super) fn begin_blob(&mut self, oid: u32) -> Result<()> {
+        if let Some(text) = &mut self.objects {
+            text.begin(oid, &mut self.statements);
+            return Ok(());
+        }
         let mut out = Vec::new();
         push_blob_start(&mut out, oid);
         self.in_blob = true;
@@ -72,6 +99,10 @@ impl<'w, 'o, 'a> PieceWriter<'w, 'o, 'a> {
     }
 
     pub(super) fn end_blob(&mut self) -> Result<()> {
+        if let Some(text) = &mut self.objects {
+            text.end(&mut self.statements);
+            return Ok(());
+        }
         self.compressor.finish(&mut self.chunk)?;
         self.flush_chunk()?;
         let mut out = Vec::new();
@@ -82,16 +113,19 @@ impl<'w, 'o, 'a> PieceWriter<'w, 'o, 'a> {
 
     /// The piece is whole: its block goes to the archive.
     pub(super) fn finish(mut self) -> Result<()> {
-        if self.kind == BlockKind::Data {
+        self.flush_statements()?;
+        if self.kind == BlockKind::Data || self.objects.is_some() {
             self.compressor.finish(&mut self.chunk)?;
             self.flush_chunk()?;
         }
-        let mut out = Vec::new();
-        match self.kind {
-            BlockKind::Data => end_block(&mut out),
-            BlockKind::Blobs => end_blobs(&mut out),
+        if self.objects.is_none() {
+            let mut out = Vec::new();
+            match self.kind {
+                BlockKind::Data => end_block(&mut out),
+                BlockKind::Blobs => end_blobs(&mut out),
+            }
+            self.put(out)?;
         }
-        self.put(out)?;
         self.output.recycle(std::mem::take(&mut self.chunk));
         match self.stream.take() {
             Some(stream) => stream.end(),
@@ -104,6 +138,9 @@ impl<'w, 'o, 'a> PieceWriter<'w, 'o, 'a> {
     pub(super) fn abandon(mut self) -> Result<bool> {
         self.compressor.reset()?;
         let Some(mut stream) = self.stream.take() else { return Ok(false) };
+        if self.objects.is_some() {
+            return Ok(true);
+        }
         let mut out = Vec::new();
         match self.kind {
             BlockKind::Data => end_block(&mut out),
@@ -123,6 +160,9 @@ impl<'w, 'o, 'a> PieceWriter<'w, 'o, 'a> {
             return Ok(());
         }
         let chunk = std::mem::replace(&mut self.chunk, self.output.buffer());
+        if self.objects.is_some() {
+            return self.put(chunk);
+        }
         let mut head = Vec::new();
         // Length and bytes as two parts: a chunk is not copied to be framed.
         push_chunk_head(&mut head, chunk.len());

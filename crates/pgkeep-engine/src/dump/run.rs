@@ -16,8 +16,9 @@ use super::output::Output;
 use super::piece::{Piece, Source, columns_of, split_columns};
 use super::piece_writer::PieceWriter;
 use super::plan;
+use super::script::ScriptTexts;
 use super::worker::{self, Done, Message, Shared};
-use super::{DumpOptions, DumpReport, DumpTarget, large_objects};
+use super::{DumpOptions, DumpReport, DumpTarget, Format, large_objects};
 use crate::cancel::Cancel;
 use crate::conn::ConnInfo;
 use crate::error::{EngineError, ErrorKind, Result};
@@ -64,18 +65,24 @@ pub fn dump(
     session::prepare(&mut coordinator.client, &encoding)?;
     let sequences = sequences_of(&toc);
     let toc_entries = toc.entries.len() as u64;
-    let compression = match options.compression.unwrap_or_else(|| default_compression(server_major)) {
+    let default = match options.format {
+        Format::Custom => default_compression(server_major),
+        Format::Plain => Algorithm::Zstd.into(),
+    };
+    let compression = match options.compression.unwrap_or(default) {
         c if c.algorithm == Algorithm::None => c,
         c => Compression { level: Some(c.level()), ..c },
     };
 
     let mode = match target {
-        DumpTarget::Object(_) => OffsetMode::Known,
-        DumpTarget::Pipe(_) => OffsetMode::Unknown,
+        DumpTarget::Object(_) if options.format == Format::Custom => OffsetMode::Known,
+        _ => OffsetMode::Unknown,
     };
     let work = lay_out(toc, &names, &mut coordinator, options, compression, mode)?;
-    let head_len = work.layout.head_len();
-    let archive_version = work.layout.toc().header.version.to_string();
+    let (texts, head_len, archive_version) = match options.format {
+        Format::Custom => (None, work.layout.head_len(), work.layout.toc().header.version.to_string()),
+        Format::Plain => (Some(ScriptTexts::new(&work.layout, compression)?), 0, String::new()),
+    };
     let expected: u64 = work.pieces.iter().map(|p| p.bytes).sum();
     progress.bytes_expected.store(expected, std::sync::atomic::Ordering::Relaxed);
     progress.tables.store(work.tables.len() as u64, std::sync::atomic::Ordering::Relaxed);
@@ -86,8 +93,14 @@ pub fn dump(
     let capacity = options.piece_memory * 2;
     // The workers' own flag: one failure stops them all.
     let stop = cancel.child();
-    let output =
-        Output::begin(target, work.layout, archive_size(expected, compression), capacity, stop.clone())?;
+    let output = Output::begin(
+        target,
+        work.layout,
+        texts,
+        archive_size(expected, compression),
+        capacity,
+        stop.clone(),
+    )?;
     let shared = Shared {
         info: info.clone(),
         encoding: encoding.clone(),
@@ -112,6 +125,7 @@ pub fn dump(
     Ok(DumpReport {
         database,
         server_version: coordinator.client.server_version().to_owned(),
+        format: options.format,
         schema_source: source.version(),
         snapshot_lsn: coordinator.snapshot.lsn,
         snapshot_time: coordinator.snapshot.time,
@@ -301,7 +315,8 @@ fn lay_out(
         if p.kind == BlockKind::Blobs {
             let oids = blobs.get(&p.entry).cloned().unwrap_or_default();
             let bytes = blob_bytes * oids.len() as u64 / all_blobs.max(1) as u64;
-            pieces.push(Piece { index: p.index, table: None, source: Source::LargeObjects { oids }, bytes });
+            let source = Source::LargeObjects { oids };
+            pieces.push(Piece { index: p.index, table: None, source, end_mark: false, bytes });
             continue;
         }
         let oid = oid_of(entry).ok_or_else(|| no_such(p.entry))?;
@@ -334,6 +349,7 @@ fn lay_out(
             index: p.index,
             table: Some(report),
             source: Source::Table { table: table.clone(), sql },
+            end_mark: options.format == Format::Custom || p.segment + 1 == p.of,
             bytes: facts.bytes / p.of.max(1) as u64,
         });
     }
@@ -440,7 +456,7 @@ fn read_deferred(
         .note(format!("{}: a schema change waits for it; read by the coordinator", piece.display()));
     let compressor = match compressor {
         Some(c) => c,
-        none => none.insert(Compressor::new(shared.compression)?),
+        none => none.insert(shared.compressor()?),
     };
     let id = shared.output.first_id(index);
     let kind = if piece.table.is_some() { BlockKind::Data } else { BlockKind::Blobs };

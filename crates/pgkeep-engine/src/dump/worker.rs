@@ -38,6 +38,14 @@ pub(super) struct Shared<'o, 'a> {
     pub(super) cancel: Cancel,
 }
 
+impl Shared<'_, '_> {
+    /// A compressor for what is written.
+    pub(super) fn compressor(&self) -> Result<Compressor> {
+        let new = if self.output.is_script() { Compressor::for_files } else { Compressor::new };
+        Ok(new(self.compression)?)
+    }
+}
+
 /// A piece that was read: its place in the report and its fingerprint.
 pub(super) struct Done {
     pub(super) table: Option<usize>,
@@ -66,7 +74,7 @@ pub(super) fn work(shared: &Shared<'_, '_>, messages: &Sender<Message>) -> Messa
 }
 
 fn take_pieces(shared: &Shared<'_, '_>, messages: &Sender<Message>, client: Client) -> Result<()> {
-    let mut compressor = Compressor::new(shared.compression)?;
+    let mut compressor = shared.compressor()?;
     let mut session = Some(client);
     // One for all pieces: megabytes that are given back and taken anew are page faults each time.
     let mut batch = Vec::new();
@@ -213,7 +221,9 @@ pub(super) fn read(
         Ok(())
     })?;
     told.tell(&hasher, shared.progress);
-    batch.extend_from_slice(END_OF_DATA);
+    if piece.end_mark {
+        batch.extend_from_slice(END_OF_DATA);
+    }
     writer.write(batch)?;
     Ok(hasher.finish())
 }

@@ -1,10 +1,9 @@
 //! Dropping what stands in the way (`--clean`), last first.
 
 use bstr::ByteSlice;
-use pgkeep_archive::Entry;
+use pgkeep_archive::{Entry, object_oids};
 
 use super::entry::{bytes, desc, is_database, is_setting, is_wanted, tag};
-use super::large_objects::oids_of;
 use super::options::RestoreOptions;
 
 /// Drop statements for these entries in the order in which to run them, each with the entry's index. With `create`
@@ -27,7 +26,7 @@ pub(super) fn drops(entries: &[Entry], options: &RestoreOptions) -> Vec<(usize, 
 fn drop(entry: &Entry, if_exists: bool) -> Option<Vec<u8>> {
     let sql = bytes(&entry.drop);
     match desc(entry) {
-        b"BLOB METADATA" if entry.drop.is_some() => unlink(&oids_of(entry), if_exists),
+        b"BLOB METADATA" if entry.drop.is_some() => unlink(&object_oids(entry), if_exists),
         b"BLOB" if if_exists && !sql.is_empty() => {
             unlink(&[tag(entry).to_str().ok()?.trim().parse().ok()?], true)
         }

@@ -42,31 +42,6 @@ pub(super) fn qualified(entry: &Entry) -> Vec<u8> {
     out
 }
 
-/// The three rounds of a restore (`RestorePass`, src/bin/pg_dump/pg_backup_archiver.h): privileges come after all
-/// objects, and what runs user code under these privileges comes after them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub(super) enum Pass {
-    #[default]
-    Main,
-    Privileges,
-    AfterPrivileges,
-}
-
-impl Pass {
-    /// `_tocEntryRestorePass`.
-    pub(super) fn of(entry: &Entry) -> Pass {
-        match desc(entry) {
-            b"ACL" | b"ACL LANGUAGE" | b"DEFAULT ACL" => Pass::Privileges,
-            b"EVENT TRIGGER" | b"MATERIALIZED VIEW DATA" => Pass::AfterPrivileges,
-            b"COMMENT" | b"SECURITY LABEL" if tag(entry).starts_with(b"EVENT TRIGGER ") => {
-                Pass::AfterPrivileges
-            }
-            b"STATISTICS DATA" if entry.section == pgkeep_archive::Section::PostData => Pass::AfterPrivileges,
-            _ => Pass::Main,
-        }
-    }
-}
-
 /// Session settings that the archive carries as entries.
 pub(super) fn is_setting(entry: &Entry) -> bool {
     matches!(desc(entry), b"ENCODING" | b"STDSTRINGS" | b"SEARCHPATH")

@@ -9,13 +9,13 @@ use crate::error::{EngineError, ErrorKind, Result};
 
 /// A stretch of the archive that holds one data block; it may be followed by bytes that belong to nobody.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Place {
-    pub(super) from: u64,
-    pub(super) to: u64,
+pub(crate) struct Place {
+    pub(crate) from: u64,
+    pub(crate) to: u64,
 }
 
 impl Place {
-    pub(super) fn len(self) -> u64 {
+    pub(crate) fn len(self) -> u64 {
         self.to - self.from
     }
 }
@@ -25,7 +25,7 @@ impl Place {
 ///
 /// # Errors
 /// `Archive` where data is missing or an offset leads nowhere; the target is still untouched then.
-pub(super) fn find(archive: &dyn ReadAt, toc: &Toc, data_start: u64) -> Result<HashMap<DumpId, Place>> {
+pub(crate) fn find(archive: &dyn ReadAt, toc: &Toc, data_start: u64) -> Result<HashMap<DumpId, Place>> {
     let len = archive
         .len()
         .map_err(|e| EngineError::new(ErrorKind::Archive, "reading the archive", e.to_string()))?;

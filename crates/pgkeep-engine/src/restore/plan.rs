@@ -2,10 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use pgkeep_archive::{DumpId, Entry, Section, Toc};
+use pgkeep_archive::{DumpId, Entry, Pass, Section, Toc};
 
 use super::entry::{
-    Pass, bytes as bytes_of, definition, desc, display, is_setting, is_table_data, is_via_root, is_wanted,
+    bytes as bytes_of, definition, desc, display, is_setting, is_table_data, is_via_root, is_wanted,
 };
 use super::estimate;
 use super::options::RestoreOptions;

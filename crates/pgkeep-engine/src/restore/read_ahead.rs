@@ -15,7 +15,7 @@ const BLOCK: u64 = 2 << 20;
 const AHEAD: usize = 3;
 
 /// A reader over a stretch of the archive.
-pub(super) struct ReadAhead {
+pub(crate) struct ReadAhead {
     blocks: Receiver<io::Result<Vec<u8>>>,
     block: Vec<u8>,
     used: usize,
@@ -24,7 +24,7 @@ pub(super) struct ReadAhead {
 impl ReadAhead {
     /// Begins to read. What fits one block is read here and now; for more a thread of `scope` reads on until the end
     /// or until this reader is dropped.
-    pub(super) fn begin<'scope>(
+    pub(crate) fn begin<'scope>(
         scope: &'scope Scope<'scope, '_>,
         archive: &'scope (dyn ReadAt + Sync),
         place: Place,

@@ -3,9 +3,8 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
 
-use pgkeep_archive::DumpId;
+use pgkeep_archive::{DumpId, Pass};
 
-use super::entry::Pass;
 use super::plan::{Task, Work};
 
 /// Answer to a worker that asks for work.

@@ -159,18 +159,23 @@ impl Session {
         Ok(())
     }
 
-    /// Makes everything that this and other sessions committed durable: a commit that waits for the log to be
-    /// flushed, as the server's own `synchronous_commit` has it, flushes all that was logged before it. A message
-    /// is logged because a transaction that logs nothing flushes nothing (`RecordTransactionCommit`,
-    /// src/backend/access/transam/xact.c).
+    /// See [`make_durable`].
     pub(super) fn make_durable(&mut self) -> Result<()> {
-        self.client
-            .execute(
-                "RESET synchronous_commit; \
-                 SELECT pg_catalog.pg_logical_emit_message(true, 'pgkeep', 'restored')",
-            )
-            .map_err(|e| e.during("making the restored database durable"))
+        make_durable(&mut self.client)
     }
+}
+
+/// Makes everything that this and other sessions committed durable: a commit that waits for the log to be
+/// flushed, as the server's own `synchronous_commit` has it, flushes all that was logged before it. A message
+/// is logged because a transaction that logs nothing flushes nothing (`RecordTransactionCommit`,
+/// src/backend/access/transam/xact.c).
+pub(super) fn make_durable(client: &mut Client) -> Result<()> {
+    client
+        .execute(
+            "RESET synchronous_commit; \
+             SELECT pg_catalog.pg_logical_emit_message(true, 'pgkeep', 'restored')",
+        )
+        .map_err(|e| e.during("making the restored database durable"))
 }
 
 /// A partitioned table has no storage: its access method is set by ALTER TABLE (`_printTableAccessMethodNoStorage`).

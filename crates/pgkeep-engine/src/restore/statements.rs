@@ -1,6 +1,6 @@
 //! The SQL of one entry, as `_printTocEntry` (src/bin/pg_dump/pg_backup_archiver.c) would send it.
 
-use pgkeep_archive::Entry;
+use pgkeep_archive::{Entry, group_acl, is_group_acl, object_oids};
 
 use super::entry::{bytes, definition, desc, tag};
 use super::large_objects;
@@ -21,9 +21,9 @@ pub(super) fn of(entry: &Entry, metadata: Option<&Entry>, options: &RestoreOptio
         Some(_) if desc(entry) == b"BLOB METADATA" => {
             return large_objects::create(entry, !options.no_owner);
         }
-        Some(sql) if large_objects::is_group_acl(entry) => {
-            let oids = metadata.map(large_objects::oids_of).unwrap_or_default();
-            statements.push(large_objects::group_acl(sql, &oids));
+        Some(sql) if is_group_acl(entry) => {
+            let oids = metadata.map(object_oids).unwrap_or_default();
+            statements.push(group_acl(sql, &oids));
         }
         Some(sql) => statements.push(sql.to_vec()),
         None => {}

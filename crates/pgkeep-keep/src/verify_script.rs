@@ -1,0 +1,149 @@
+//! Checking a stored script without a database.
+
+use std::io::{BufReader, Read};
+
+use bstr::ByteSlice;
+use pgkeep_archive::{Algorithm, ScriptEvent, ScriptReader, file_decoder};
+use pgkeep_store::Store;
+use xxhash_rust::xxh3::Xxh3;
+
+use crate::error::{KeepError, Result};
+use crate::fingerprint::{Fingerprint, RowHasher, large_object};
+use crate::manifest::Manifest;
+use crate::object::StoredArchive;
+use crate::verify::{DEFAULT_PART, Parts, Verified};
+
+/// Reads a script that pgkeep wrote once, from its first byte to its last: the object's size, the hash of each part,
+/// that it unpacks to its end and is a whole script, and that rows and large objects are those of the manifest.
+///
+/// Words of the schema are checked by the hashes alone.
+///
+/// # Errors
+/// `Damaged` naming the first thing that is wrong.
+pub fn verify_script(
+    store: &Store,
+    key: &str,
+    manifest: Option<&Manifest>,
+    tick: &mut (dyn FnMut(u64) -> bool + Send),
+) -> Result<Verified> {
+    let object = StoredArchive::open(store, key)?;
+    let url = object.url();
+    let damaged = |why: String| KeepError::Damaged { object: url.clone(), why };
+    if let Some(m) = manifest.filter(|m| m.object.size != object.size()) {
+        return Err(damaged(format!(
+            "it has {} bytes and the manifest says {}",
+            object.size(),
+            m.object.size
+        )));
+    }
+    let codec = Algorithm::of_file(&store.get_range(key, 0..object.size().min(8))?);
+    let part = manifest.map_or(DEFAULT_PART, |m| m.object.part_size.max(1));
+    let mut stream = Parts::new(store, key, object.size(), part, manifest, tick);
+    let walked = match file_decoder(codec, &mut stream) {
+        Ok(plain) => walk(plain),
+        Err(e) => Err(e.to_string()),
+    };
+    // A wrong part explains whatever the decoder stumbled over.
+    if let Some(why) = stream.wrong.take() {
+        return Err(damaged(why));
+    }
+    if let Some(e) = stream.failed.take() {
+        return Err(e);
+    }
+    let found = walked.map_err(damaged)?;
+    if let Some(m) = manifest {
+        compare(m, &found).map_err(damaged)?;
+    }
+    Ok(Verified {
+        size: object.size(),
+        entries: found.statements,
+        blocks: found.tables.len() as u64,
+        dead_blocks: 0,
+        tables: found.tables.len() as u64,
+        rows: found.tables.iter().map(|t| t.rows).sum(),
+        bytes: found.tables.iter().map(|t| t.bytes).sum(),
+        against_manifest: manifest.is_some(),
+    })
+}
+
+#[derive(Default)]
+struct Walked {
+    statements: u64,
+    /// In the script's order, which is the manifest's.
+    tables: Vec<Fingerprint>,
+    large_objects: Fingerprint,
+}
+
+fn walk(plain: impl Read) -> Result<Walked, String> {
+    let mut script = ScriptReader::new(BufReader::with_capacity(256 << 10, plain));
+    let mut found = Walked::default();
+    let mut open: Option<(u32, u64, Xxh3)> = None;
+    loop {
+        let event = script.next().map_err(|e| format!("line {}: {e}", script.line()))?;
+        let Some(event) = event else { return Ok(found) };
+        found.statements += 1;
+        match event {
+            ScriptEvent::Command(_) => {}
+            ScriptEvent::Copy(_) => {
+                let mut hasher = RowHasher::new();
+                script
+                    .rows(|rows| {
+                        hasher.update(rows);
+                        Ok::<_, std::io::Error>(())
+                    })
+                    .map_err(|e| format!("line {}: {e}", script.line()))?;
+                found.tables.push(hasher.finish());
+            }
+            ScriptEvent::Statement(sql) => {
+                if let Some(oid) = sql.strip_prefix(b"SELECT pg_catalog.lo_open('") {
+                    let oid = oid.split(|b| *b == b'\'').next().and_then(|o| o.to_str().ok()?.parse().ok());
+                    open = oid.map(|oid| (oid, 0, Xxh3::new()));
+                } else if let Some(hex) = sql.strip_prefix(b"SELECT pg_catalog.lowrite(0, '") {
+                    let hex = hex.trim_start_with(|c| c == '\\').strip_prefix(b"x").unwrap_or_default();
+                    let bytes =
+                        unhex(hex).ok_or_else(|| format!("line {}: no hexadecimal", script.line()))?;
+                    if let Some((_, length, hash)) = &mut open {
+                        *length += bytes.len() as u64;
+                        hash.update(&bytes);
+                    }
+                } else if sql.starts_with(b"SELECT pg_catalog.lo_close(")
+                    && let Some((oid, length, hash)) = open.take()
+                {
+                    found.large_objects += large_object(oid, length, hash.digest128());
+                }
+            }
+        }
+    }
+}
+
+/// Hexadecimal digits up to the quote behind them.
+fn unhex(text: &[u8]) -> Option<Vec<u8>> {
+    let digits = text.split(|b| *b == b'\'').next()?;
+    let digit = |b: u8| char::from(b).to_digit(16).map(|d| d as u8);
+    let pair = |pair: &[u8]| match pair {
+        [high, low] => Some(digit(*high)? << 4 | digit(*low)?),
+        _ => None,
+    };
+    digits.chunks(2).map(pair).collect()
+}
+
+fn compare(manifest: &Manifest, found: &Walked) -> Result<(), String> {
+    let expected = &manifest.dump.tables;
+    if expected.len() != found.tables.len() {
+        return Err(format!("it holds {} tables, and {} were dumped", found.tables.len(), expected.len()));
+    }
+    for (t, found) in expected.iter().zip(&found.tables) {
+        if *found != t.fingerprint {
+            let (schema, table) = (&t.schema, &t.table);
+            return Err(format!(
+                "table {schema}.{table}: it holds {found}, and {} were dumped",
+                t.fingerprint
+            ));
+        }
+    }
+    let dumped = manifest.dump.large_objects.unwrap_or_default();
+    if found.large_objects != dumped {
+        return Err(format!("large objects: it holds {}, and {dumped} were dumped", found.large_objects));
+    }
+    Ok(())
+}
