@@ -17,6 +17,8 @@ const DEFAULT_STORE: &str = "./backups";
 pub(crate) struct Config {
     /// Store for every database that names none.
     store: Option<String>,
+    /// As `--key`, for every database that names none.
+    key: Option<String>,
     /// Databases by the name that the command line uses.
     #[serde(default)]
     databases: BTreeMap<String, Database>,
@@ -34,6 +36,8 @@ pub(crate) struct Database {
     pub(crate) jobs: Option<usize>,
     /// As `--compress`.
     pub(crate) compress: Option<String>,
+    /// As `--key`.
+    pub(crate) key: Option<String>,
     /// As `--lock-timeout`.
     pub(crate) lock_timeout: Option<String>,
     /// What of it to back up.
@@ -85,6 +89,11 @@ impl Config {
             "\"{words}\" is neither a postgres:// URL nor a configured database (configured: {known})\n  \
              hint: pgkeep backup postgres://user@host/database --to /folder"
         )))
+    }
+
+    /// The file's `key`.
+    pub(crate) fn key(&self) -> Option<&str> {
+        self.key.as_deref()
     }
 
     /// The store to use: what the command line says, what the database's entry says, what the file says, or

@@ -93,6 +93,7 @@ impl From<KeepError> for Failure {
             KeepError::NoSuchBackup { .. } | KeepError::Ambiguous { .. } => {
                 Failure::new(Exit::Failed, "no-such-backup", e.to_string())
             }
+            KeepError::KeyTemplate { .. } => Failure::usage(e.to_string()),
             other => Failure::new(Exit::Failed, "failed", other.to_string()),
         }
     }

@@ -31,7 +31,8 @@ fn by_place(words: &str) -> Result<Found> {
     refuse_folder(words)?;
     let (folder, file) = split(words);
     let store = Store::open(&folder)?;
-    let stem = file.strip_suffix(".manifest.json").or_else(|| file.strip_suffix(".dump"));
+    let ends = [".manifest.json", ".dump", ".sql", ".sql.gz", ".sql.zst", ".sql.lz4"];
+    let stem = ends.iter().find_map(|end| file.strip_suffix(end));
     let manifest_key = stem.map(|s| format!("{s}.manifest.json"));
     let catalogue = Catalogue::new(store.clone());
     let manifest = match manifest_key {
@@ -42,6 +43,11 @@ fn by_place(words: &str) -> Result<Found> {
         Some(m) => m.object.key.clone(),
         None => file,
     };
+    // Below the store's own URL, where a template put it; the manifest lies one folder deep.
+    if manifest.is_some() && key.contains('/') {
+        let (above, _) = split(&folder);
+        return Ok(Found { store: Store::open(&above)?, key, manifest });
+    }
     Ok(Found { store, key, manifest })
 }
 
@@ -62,7 +68,7 @@ fn refuse_folder(words: &str) -> Result<()> {
 }
 
 /// Folder and file of a path or URL; a URL's query belongs to the folder.
-fn split(words: &str) -> (String, String) {
+pub(crate) fn split(words: &str) -> (String, String) {
     let (place, query) = match words.split_once('?') {
         Some((p, q)) if words.contains("://") => (p, format!("?{q}")),
         _ => (words, String::new()),

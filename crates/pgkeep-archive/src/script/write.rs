@@ -191,8 +191,7 @@ impl<'t> Writer<'t> {
         line.extend_from_slice(&tag);
         for (name, value) in [("Type", &entry.desc), ("Schema", &entry.namespace), ("Owner", &entry.owner)] {
             line.extend_from_slice(format!("; {name}: ").as_bytes());
-            let value = one_line(bytes(value));
-            line.extend_from_slice(if value.is_empty() { b"-" } else { &value });
+            line.extend_from_slice(&value.as_ref().map_or(b"-".to_vec(), |v| one_line(v)));
         }
         if let Some(tablespace) = entry.tablespace.as_ref().filter(|t| !t.is_empty()) {
             line.extend_from_slice(b"; Tablespace: ");

@@ -9,15 +9,19 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 use jiff::{SignedDuration, Timestamp};
-use pgkeep_archive::Compression;
+use pgkeep_archive::Algorithm;
 use pgkeep_engine::dump::{DumpOptions, DumpReport, DumpTarget, default_jobs, dump};
 use pgkeep_engine::globals::{Globals, read_globals};
 use pgkeep_engine::progress::Progress;
 use pgkeep_engine::{Cancel, ConnInfo};
-use pgkeep_keep::{BackupId, GlobalsRecord, MANIFEST_VERSION, Manifest, ObjectRecord, Run, safe_name, sweep};
+use pgkeep_keep::{
+    BackupId, Format, GlobalsRecord, KeyFacts, KeyTemplate, MANIFEST_VERSION, Manifest, ObjectRecord, Run, safe_name,
+    sweep,
+};
 use pgkeep_store::Store;
 use serde_json::json;
 
+use super::format::{FormatName, compression, extension};
 use crate::config::{Config, Named};
 use crate::failure::{Exit, Failure, Result};
 use crate::filters::Filters;
@@ -51,11 +55,18 @@ pub(super) struct Options {
     /// Keep it under this name [default: the configured name, else the database's]
     #[arg(long)]
     name: Option<String>,
+    /// What to write; a script is restored by plain psql, and written by one stream that is read over all connections
+    #[arg(long, value_enum, default_value = "custom")]
+    format: FormatName,
+    /// Where the archive stands in the store: a template such as {database}/{date}/{time}.{ext}, or a preset: pgkeep,
+    /// instance, daily, flat [default: the configured key, else pgkeep]
+    #[arg(long, value_name = "TEMPLATE")]
+    key: Option<String>,
     /// Connections that read data [default: the number of processors, 2 to 8]
     #[arg(long, short)]
     jobs: Option<usize>,
-    /// zstd, gzip, lz4 or none, with a level after a colon, such as zstd:3 [default: zstd:3 for servers from 16 on,
-    /// else gzip:6]
+    /// zstd, gzip, lz4 or none, with a level after a colon, such as zstd:3 [default: zstd:3 for scripts and for servers
+    /// from 16 on, else gzip:6]
     #[arg(long, value_name = "CODEC[:LEVEL]")]
     compress: Option<String>,
     /// One archive entry for each table, however big: avoids the two modes in which stock pg_restore treats a
@@ -118,11 +129,11 @@ fn dump_options(options: &Options, named: &Named<'_>) -> Result<DumpOptions> {
         return Err(Failure::usage(format!("--jobs {jobs}: from 1 to 256")));
     }
     let compress = options.compress.as_deref().or(settings.and_then(|s| s.compress.as_deref()));
+    let format = options.format.into();
     let compression = match compress {
+        None if format == Format::Plain => Some(Algorithm::Zstd.into()),
         None => None,
-        Some(text) => {
-            Some(text.parse::<Compression>().map_err(|e| Failure::usage(format!("--compress {text}: {e}")))?)
-        }
+        Some(text) => Some(compression(text)?),
     };
     let defaults = DumpOptions::default();
     let lock_timeout =
@@ -134,6 +145,7 @@ fn dump_options(options: &Options, named: &Named<'_>) -> Result<DumpOptions> {
         return Err(Failure::usage("--segment-size: at least 64KiB"));
     }
     Ok(DumpOptions {
+        format,
         jobs,
         compression,
         segments: !options.no_segments,
@@ -157,6 +169,18 @@ fn lock_timeout(text: &str) -> Result<Option<Duration>> {
         })
 }
 
+/// The layout of keys; with several databases one that tells them apart.
+fn key_template(options: &Options, config: &Config, named: &Named<'_>) -> Result<KeyTemplate> {
+    let key = options.key.as_deref().or(named.settings.and_then(|s| s.key.as_deref())).or(config.key());
+    let key = key.map_or(Ok(KeyTemplate::default()), KeyTemplate::parse)?;
+    if (options.all || options.databases.len() > 1) && !key.tells_databases_apart() {
+        return Err(Failure::usage(
+            "--key: several databases would get one key\n  hint: put {database} or {id} into the template",
+        ));
+    }
+    Ok(key)
+}
+
 fn one(options: &Options, config: &Config, named: &Named<'_>, cancel: &Cancel) -> Result<()> {
     let info = ConnInfo::parse(&named.url)?;
     let dump_options = dump_options(options, named)?;
@@ -171,11 +195,13 @@ fn one(options: &Options, config: &Config, named: &Named<'_>, cancel: &Cancel) -
         return told_pipe(options, &report, began.elapsed());
     }
     let store = Store::open(&config.store(options.to.as_deref(), named.store.as_deref()))?;
+    let key = key_template(options, config, named)?;
     let name = safe_name(options.name.as_deref().or(named.name).unwrap_or(&info.database));
     let manifest = {
         let _display = Display::start(options.progress, &progress);
         let globals = if options.globals { Some(read_globals(&info, cancel)?) } else { None };
-        into_store(&store, &name, &info, globals.as_ref(), &dump_options, &progress, cancel)?
+        let place = Place { store: &store, name: &name, key: &key };
+        into_store(&place, &info, globals.as_ref(), &dump_options, &progress, cancel)?
     };
     told(options, &store, &manifest, began.elapsed());
     Ok(())
@@ -186,31 +212,56 @@ fn raw_stdout() -> Result<std::fs::File> {
     let stdout = std::io::stdout();
     if stdout.is_terminal() {
         return Err(Failure::usage(
-            "--to - writes a binary archive, and standard output is a terminal\n  hint: | or > it",
+            "--to - writes an archive, and standard output is a terminal\n  hint: | or > it",
         ));
     }
     let file = stdout.as_fd().try_clone_to_owned();
     file.map(Into::into).map_err(|e| Failure::new(Exit::Failed, "failed", format!("standard output: {e}")))
 }
 
+/// Where a backup goes.
+struct Place<'p> {
+    store: &'p Store,
+    name: &'p str,
+    key: &'p KeyTemplate,
+}
+
 /// Dumps into the store; the manifest, written last, makes it a backup.
 fn into_store(
-    store: &Store,
-    name: &str,
+    place: &Place<'_>,
     info: &ConnInfo,
     globals: Option<&Globals>,
     dump_options: &DumpOptions,
     progress: &Progress,
     cancel: &Cancel,
 ) -> Result<Manifest> {
+    let Place { store, name, key } = *place;
     let started = Timestamp::now();
     let id = BackupId::new(started);
+    let codec = dump_options.compression.map_or(Algorithm::None, |c| c.algorithm);
+    let template = key;
+    let key = template.key(&KeyFacts {
+        name,
+        id: &id,
+        database: &info.database,
+        host: &info.host,
+        started,
+        extension: &extension(dump_options.format, codec),
+    })?;
+    // Two runs of one second, or another program's file: what lies there may be somebody's only backup.
+    if !template.is_unique() && store.head(&key).is_ok() {
+        let message = format!(
+            "{} is there already\n  hint: run it again a second later, or put {{id}} into the key's template",
+            store.url_of(&key)
+        );
+        return Err(Failure::new(Exit::Store, "store", message));
+    }
     // The mark comes first: a store that cannot be written to is noticed before the database is touched.
-    let run = Run::begin(store, name, &id)?;
+    let run = Run::begin(store, name, &id, &key)?;
     for swept in sweep(store, Timestamp::now())? {
         progress.note(format!("removed what the interrupted backup {} of {} had left", swept.id, swept.name));
     }
-    let mut upload = ArchiveUpload::new(store, id.archive_key(name));
+    let mut upload = ArchiveUpload::new(store, key.clone());
     let report = dump(info, dump_options, DumpTarget::Object(&mut upload), progress, cancel)?;
     let finished = upload
         .finished()
@@ -222,7 +273,7 @@ fn into_store(
         name: name.to_owned(),
         started,
         finished: Timestamp::now(),
-        object: ObjectRecord::new(&id.archive_key(name), finished),
+        object: ObjectRecord::new(&key, finished),
         globals: globals
             .map(|g| GlobalsRecord::new(&id.globals_key(name), &g.sql, g.source.clone(), g.passwords)),
         dump: report,
@@ -235,7 +286,7 @@ fn into_store(
     };
     if let Err(e) = commit() {
         // Without its manifest the archive is no backup; it must not stay as something that looks like one.
-        let _ = store.delete(&id.archive_key(name));
+        let _ = store.delete(&key);
         let _ = store.delete(&id.globals_key(name));
         return Err(e.into());
     }
@@ -261,6 +312,7 @@ fn told(options: &Options, store: &Store, manifest: &Manifest, took: Duration) {
             "tables": manifest.dump.tables.len(),
             "rows": rows,
             "bytes": text,
+            "format": manifest.dump.format,
             "compression": manifest.dump.compression,
             "server_version": manifest.dump.server_version,
             "snapshot_lsn": manifest.dump.snapshot_lsn,

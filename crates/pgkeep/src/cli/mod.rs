@@ -3,6 +3,8 @@
 mod backup;
 mod check;
 mod completions;
+mod convert;
+mod format;
 mod list;
 mod restore;
 mod role;
@@ -39,8 +41,10 @@ struct Cli {
 enum Command {
     /// Back up databases into a folder or bucket
     Backup(backup::Options),
-    /// Restore a backup, or any custom-format archive, into a database, and prove the rows
+    /// Restore a backup, or any custom-format archive or SQL script, into a database, and prove the rows
     Restore(restore::Options),
+    /// Turn an archive into an SQL script, without a database
+    Convert(convert::Options),
     /// List the backups in a store
     List(list::Options),
     /// Show one backup with its tables
@@ -64,6 +68,7 @@ pub(crate) fn main() -> ExitCode {
     let json = match &cli.command {
         Command::Backup(o) => o.json,
         Command::Restore(o) => o.json,
+        Command::Convert(o) => o.json,
         Command::List(o) => o.json,
         Command::Show(o) => o.json,
         Command::Verify(o) => o.json,
@@ -92,6 +97,7 @@ fn run(cli: Cli) -> Result<()> {
     match cli.command {
         Command::Backup(options) => backup::run(&options, &config),
         Command::Restore(options) => restore::run(&options, &config),
+        Command::Convert(options) => convert::run(&options, &config),
         Command::List(options) => list::run(&options, &config),
         Command::Show(options) => show::run(&options, &config),
         Command::Verify(options) => verify::run(&options, &config),

@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 use pgkeep_engine::progress::Progress;
 use pgkeep_engine::prove::{Verdict, prove};
-use pgkeep_engine::restore::{RestoreOptions, RestoreReport, RestoreSource, restore};
+use pgkeep_engine::restore::{
+    RestoreOptions, RestoreReport, RestoreSource, ScriptSource, restore, restore_script,
+};
 use pgkeep_engine::session::encoding_of;
 use pgkeep_engine::{Cancel, ConnInfo, EngineError, ErrorKind};
 use pgkeep_keep::{Manifest, StoredArchive, verify_head};
@@ -24,7 +26,8 @@ use crate::signals;
 /// Options of `restore`.
 #[derive(Parser)]
 pub(super) struct Options {
-    /// An id or its beginning, name@latest, or the URL or file of any custom-format archive, pg_dump's own included
+    /// An id or its beginning, name@latest, or the URL or file of any custom-format archive or SQL script, pg_dump's
+    /// own included
     backup: String,
     /// The database to restore into: a postgres:// URL, a key=value string, or a configured name
     #[arg(long, value_name = "DATABASE")]
@@ -99,14 +102,24 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
     let (report, verdict, loading) = {
         let _display = Display::start(options.progress, &progress);
         let named = |e| in_archive(e, &archive.url());
-        let source = RestoreSource::open(&archive).map_err(named)?;
-        let report =
-            restore(&source, &target, &restore_options(options)?, &progress, &cancel).map_err(named)?;
+        let (report, encoding) = match ScriptSource::open(&archive, &found.key).map_err(named)? {
+            Some(script) => {
+                refuse_for_scripts(options)?;
+                let done = restore_script(&script, &target, options.keep_going, &progress, &cancel)
+                    .map_err(named)?;
+                (done.report, done.encoding)
+            }
+            None => {
+                let source = RestoreSource::open(&archive).map_err(named)?;
+                let report = restore(&source, &target, &restore_options(options)?, &progress, &cancel)
+                    .map_err(named)?;
+                (report, encoding_of(&source.toc)?)
+            }
+        };
         let loading = began.elapsed();
         let verdict = match options.no_prove {
             true => None,
             false => {
-                let encoding = encoding_of(&source.toc)?;
                 Some(prove_against(&report, found.manifest.as_ref(), &encoding, options, &progress, &cancel)?)
             }
         };
@@ -155,6 +168,24 @@ fn restore_options(options: &Options) -> Result<RestoreOptions> {
         keep_going: options.keep_going,
         ..defaults
     })
+}
+
+/// A script is run as it is.
+fn refuse_for_scripts(options: &Options) -> Result<()> {
+    let asked = [
+        (options.create, "--create"),
+        (options.clean, "--clean"),
+        (options.no_owner, "--no-owner"),
+        (options.no_privileges, "--no-privileges"),
+        (options.no_tablespaces, "--no-tablespaces"),
+    ];
+    match asked.into_iter().find(|(is_asked, _)| *is_asked) {
+        Some((_, flag)) => Err(Failure::usage(format!(
+            "{flag}: this backup is an SQL script, which is run as it is\n  hint: back up with --format custom for a \
+             choice at restore time; with --create, create the database first"
+        ))),
+        None => Ok(()),
+    }
 }
 
 /// Reads the restored rows back and compares them with the manifest's, or, for an archive without one, with those

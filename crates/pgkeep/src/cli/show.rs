@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use clap::Parser;
+use pgkeep_keep::{DumpReport, Format};
 
 use super::backup::{globals_words, snapshot};
 use crate::config::Config;
@@ -66,7 +67,7 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
         ),
         ("by", format!("pgkeep {}, schema by {}", m.pgkeep_version, d.schema_source)),
         ("archive", found.store.url_of(&found.key)),
-        ("format", format!("custom {}, {}, {}", d.archive_version, d.compression, d.encoding)),
+        ("format", format!("{}, {}, {}", format_of(d), d.compression, d.encoding)),
         ("size", format!("{}, {} of rows", bytes(m.object.size), bytes(text))),
         ("sha256", format!("{}{}", m.object.sha256, parts(m.object.parts.len(), m.object.part_size))),
     ];
@@ -122,4 +123,11 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
 
 fn parts(n: usize, size: u64) -> String {
     if n > 1 { format!("\n{:<10}over the SHA-256 of {n} parts of {size} bytes", "") } else { String::new() }
+}
+
+fn format_of(report: &DumpReport) -> String {
+    match report.format {
+        Format::Custom => format!("custom {}", report.archive_version),
+        Format::Plain => "plain".into(),
+    }
 }

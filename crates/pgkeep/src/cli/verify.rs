@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use clap::Parser;
 use pgkeep_engine::progress::{Phase, Progress};
-use pgkeep_keep::verify;
+use pgkeep_engine::restore::ScriptSource;
+use pgkeep_keep::{StoredArchive, verify, verify_script};
 use serde_json::json;
 
 use crate::config::Config;
@@ -40,9 +41,12 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
     if let Some(m) = &found.manifest {
         progress.bytes_expected.store(m.object.size, Ordering::Relaxed);
     }
+    let archive = StoredArchive::open(&found.store, &found.key)?;
+    let script = ScriptSource::open(&archive, &found.key)?.is_some();
     let verified = {
         let _display = Display::start(options.progress, &progress);
-        verify(&found.store, &found.key, found.manifest.as_ref(), &mut |n| {
+        let check = if script { verify_script } else { verify };
+        check(&found.store, &found.key, found.manifest.as_ref(), &mut |n| {
             Progress::add(&progress.bytes, n);
             !cancel.is_raised()
         })?
@@ -65,12 +69,20 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
         return Ok(());
     }
     print(format!("verified {url}"));
-    print(format!(
-        "  archive   {}, {}, {} decompressed",
-        bytes(verified.size),
-        many(verified.entries, "entry", "entries"),
-        plural(verified.blocks, "data block")
-    ));
+    if script {
+        let (statements, tables) = (plural(verified.entries, "statement"), plural(verified.blocks, "table"));
+        print(format!(
+            "  script    {}, {statements}, {tables}, whole to its last line",
+            bytes(verified.size)
+        ));
+    } else {
+        print(format!(
+            "  archive   {}, {}, {} decompressed",
+            bytes(verified.size),
+            many(verified.entries, "entry", "entries"),
+            plural(verified.blocks, "data block")
+        ));
+    }
     if verified.against_manifest {
         print(format!(
             "  manifest  size, SHA-256, {} and {} match",
@@ -78,7 +90,7 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
             plural(verified.rows, "row")
         ));
     } else {
-        print("  manifest  none: only the archive's own form was checked");
+        print("  manifest  none: only its own form was checked");
     }
     print(format!("  took      {}", duration(began.elapsed())));
     Ok(())

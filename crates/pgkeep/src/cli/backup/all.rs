@@ -12,7 +12,7 @@ use pgkeep_keep::{Manifest, safe_name};
 use pgkeep_store::Store;
 use serde_json::json;
 
-use super::{Options, dump_options, into_store, told};
+use super::{Options, Place, dump_options, into_store, key_template, told};
 use crate::config::{Config, Named};
 use crate::failure::{Exit, Failure, Result};
 use crate::show::{Display, plural, print, print_json, warn};
@@ -22,6 +22,7 @@ pub(super) fn run(options: &Options, config: &Config, named: &Named<'_>, cancel:
     let info = ConnInfo::parse(&named.url)?;
     let dump_options = dump_options(options, named)?;
     let store = Store::open(&config.store(options.to.as_deref(), named.store.as_deref()))?;
+    let key = key_template(options, config, named)?;
     let found = server_databases(&info, &options.exclude_database, cancel)?;
     if found.databases.is_empty() {
         return Err(Failure::new(
@@ -42,15 +43,8 @@ pub(super) fn run(options: &Options, config: &Config, named: &Named<'_>, cancel:
             break;
         }
         let began = Instant::now();
-        match one(
-            options,
-            &store,
-            name,
-            &info.with_database(database),
-            globals.as_ref(),
-            &dump_options,
-            cancel,
-        ) {
+        let to = Place { store: &store, name, key: &key };
+        match one(options, &to, &info.with_database(database), globals.as_ref(), &dump_options, cancel) {
             Ok(manifest) => told(options, &store, &manifest, began.elapsed()),
             Err(failure) => failed(options, database, failure, &mut failures),
         }
@@ -70,8 +64,7 @@ pub(super) fn run(options: &Options, config: &Config, named: &Named<'_>, cancel:
 
 fn one(
     options: &Options,
-    store: &Store,
-    name: &str,
+    to: &Place<'_>,
     info: &ConnInfo,
     globals: Option<&Globals>,
     dump_options: &DumpOptions,
@@ -79,7 +72,7 @@ fn one(
 ) -> Result<Manifest> {
     let progress = Arc::new(Progress::new());
     let _display = Display::start(options.progress, &progress);
-    into_store(store, name, info, globals, dump_options, &progress, cancel)
+    into_store(to, info, globals, dump_options, &progress, cancel)
 }
 
 fn failed(options: &Options, what: &str, failure: Failure, failures: &mut Vec<(String, Failure)>) {
