@@ -146,3 +146,20 @@ fn chain(e: &dyn StdError) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
+    use aws_smithy_types::error::ErrorMetadata;
+
+    #[test]
+    fn a_refusal_of_a_json_service_names_the_action() {
+        let said = ErrorMetadata::builder().code("AccessDeniedException").message("no policy allows it").build();
+        let e = SdkError::service_error(GetSecretValueError::generic(said), ());
+        let e = Asked { what: "secret x".into(), action: "secretsmanager:GetSecretValue" }.failed(&e);
+        assert_eq!(e.kind, CloudErrorKind::Denied);
+        let text = e.to_string();
+        assert!(text.contains("no policy allows it") && text.contains("secretsmanager:GetSecretValue"), "{text}");
+    }
+}
