@@ -16,6 +16,7 @@
 //! ```
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod aws;
 mod compare;
 mod database;
 mod own_server;
@@ -24,6 +25,7 @@ mod run;
 mod s3;
 mod server;
 
+pub use aws::{Aws, python};
 pub use compare::compare_databases;
 pub use database::Database;
 pub use own_server::{OwnServer, private_server};

@@ -160,6 +160,6 @@ fn as_server_user(program: &Path) -> Command {
     command
 }
 
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").expect("a loopback port").local_addr().expect("bound").port()
 }

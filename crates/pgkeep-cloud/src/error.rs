@@ -1,0 +1,165 @@
+//! What AWS refused, and what to do about it.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+use aws_credential_types::provider::error::CredentialsError;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+
+/// The class of a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CloudErrorKind {
+    /// No credentials, or such as AWS does not accept.
+    Credentials,
+    /// The credentials do not allow the action.
+    Denied,
+    /// There is nothing of that name.
+    NotFound,
+    /// What was named is of the wrong kind or in the wrong state, or the words for it make no sense.
+    Unfit,
+    /// AWS could not be reached.
+    Unreachable,
+    /// Anything else.
+    Other,
+}
+
+/// An error as people meet it: what failed, why, and what to do next. Never holds a secret.
+#[derive(Debug, Clone)]
+pub struct CloudError {
+    /// The class, for decisions.
+    pub kind: CloudErrorKind,
+    /// What was asked for, and of whom.
+    pub what: String,
+    /// Why it failed, as far as known.
+    pub why: String,
+    /// What to do next.
+    pub hint: Option<String>,
+}
+
+/// Result of everything in this crate.
+pub type Result<T, E = CloudError> = std::result::Result<T, E>;
+
+impl CloudError {
+    pub(crate) fn new(kind: CloudErrorKind, what: impl Into<String>, why: impl Into<String>) -> Self {
+        CloudError { kind, what: what.into(), why: why.into(), hint: None }
+    }
+
+    #[must_use]
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+impl fmt::Display for CloudError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.what, self.why)?;
+        match &self.hint {
+            Some(hint) => write!(f, "\n  hint: {hint}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl StdError for CloudError {}
+
+/// One request, for the words about its failure.
+pub(crate) struct Asked<'a> {
+    /// Such as `secret prod/pg in eu-central-1`.
+    pub(crate) what: String,
+    /// The IAM action that allows it.
+    pub(crate) action: &'a str,
+}
+
+impl Asked<'_> {
+    /// What the SDK's error means. Codes: the services' API references, "Common Errors" and each operation's "Errors".
+    pub(crate) fn failed<E, R>(&self, e: &SdkError<E, R>) -> CloudError
+    where
+        E: ProvideErrorMetadata + StdError + 'static,
+        R: fmt::Debug + 'static,
+    {
+        if let Some(source) = credentials_error(e) {
+            return no_credentials(&self.what, source);
+        }
+        let Some(code) = e.code() else {
+            return CloudError::new(CloudErrorKind::Unreachable, &self.what, chain(e))
+                .hint("check the network, the region and AWS_ENDPOINT_URL");
+        };
+        let said = e.message().unwrap_or("no reason given");
+        let new = |kind| CloudError::new(kind, &self.what, format!("{said} ({code})"));
+        match code {
+            "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" | "NotAuthorized" => {
+                new(CloudErrorKind::Denied).hint(format!(
+                    "allow {} on it in the IAM policy of whoever runs pgkeep (for a key of KMS kms:Decrypt too)",
+                    self.action
+                ))
+            }
+            "InvalidClientTokenId"
+            | "UnrecognizedClientException"
+            | "SignatureDoesNotMatch"
+            | "InvalidSignatureException"
+            | "ExpiredToken"
+            | "ExpiredTokenException"
+            | "IncompleteSignature"
+            | "MissingAuthenticationToken" => new(CloudErrorKind::Credentials)
+                .hint("the AWS credentials are wrong or expired: `aws sts get-caller-identity` tells whose they are"),
+            "ResourceNotFoundException"
+            | "ParameterNotFound"
+            | "ParameterVersionNotFound"
+            | "DBInstanceNotFound"
+            | "DBInstanceNotFoundFault"
+            | "DBClusterNotFoundFault" => new(CloudErrorKind::NotFound).hint(
+                "check the name, the region, and with `aws sts get-caller-identity` that the credentials are of the right account",
+            ),
+            _ => new(CloudErrorKind::Other),
+        }
+    }
+}
+
+/// Without credentials nothing is asked at all.
+pub(crate) fn no_credentials(what: &str, e: &(dyn StdError + 'static)) -> CloudError {
+    CloudError::new(CloudErrorKind::Credentials, what, format!("no usable AWS credentials: {}", chain(e)))
+        .hint("set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give the machine a role")
+}
+
+fn credentials_error<'e>(e: &'e (dyn StdError + 'static)) -> Option<&'e (dyn StdError + 'static)> {
+    let mut next = Some(e);
+    while let Some(e) = next {
+        if e.is::<CredentialsError>() {
+            return Some(e);
+        }
+        next = e.source();
+    }
+    None
+}
+
+/// An error and its causes in one line.
+fn chain(e: &dyn StdError) -> String {
+    let mut text = e.to_string();
+    let mut source = e.source();
+    while let Some(e) = source {
+        text.push_str(": ");
+        text.push_str(&e.to_string());
+        source = e.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
+    use aws_smithy_types::error::ErrorMetadata;
+
+    #[test]
+    fn a_refusal_of_a_json_service_names_the_action() {
+        let said = ErrorMetadata::builder().code("AccessDeniedException").message("no policy allows it").build();
+        let e = SdkError::service_error(GetSecretValueError::generic(said), ());
+        let e = Asked { what: "secret x".into(), action: "secretsmanager:GetSecretValue" }.failed(&e);
+        assert_eq!(e.kind, CloudErrorKind::Denied);
+        let text = e.to_string();
+        assert!(text.contains("no policy allows it") && text.contains("secretsmanager:GetSecretValue"), "{text}");
+    }
+}

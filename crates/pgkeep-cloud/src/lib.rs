@@ -1,0 +1,18 @@
+//! What AWS knows about databases: secrets, parameters, IAM tokens, RDS instances and Aurora clusters.
+//!
+//! Blocking calls over the AWS SDK. Credentials come from its whole chain (environment, profiles, SSO, web identity,
+//! container and instance roles), the region from the caller or that chain, and `AWS_ENDPOINT_URL` or
+//! `AWS_ENDPOINT_URL_<SERVICE>` leads to another endpoint.
+
+mod account;
+mod error;
+mod parameter;
+mod rds;
+mod runtime;
+mod secret;
+mod token;
+
+pub use account::Account;
+pub use error::{CloudError, CloudErrorKind, Result};
+pub use rds::{RdsPlace, Role};
+pub use secret::Secret;

@@ -1,0 +1,51 @@
+"""What tests need of AWS's control plane, by AWS's own library. The first argument is the endpoint."""
+
+import datetime
+import sys
+import urllib.request
+from unittest import mock
+
+import boto3
+
+
+def main(endpoint, action, *words):
+    def client(service):
+        return boto3.client(service, endpoint_url=endpoint)
+
+    if action == "secret":
+        name, text = words
+        print(client("secretsmanager").create_secret(Name=name, SecretString=text)["ARN"])
+    elif action == "parameter":
+        name, value = words
+        client("ssm").put_parameter(Name=name, Value=value, Type="SecureString")
+    elif action == "instance":
+        name, engine, database, cluster = words
+        more = {"DBClusterIdentifier": cluster} if cluster else {"AllocatedStorage": 20, "MasterUsername": "app",
+                                                                 "MasterUserPassword": "planted-master"}
+        if database:
+            more["DBName"] = database
+        client("rds").create_db_instance(DBInstanceIdentifier=name, DBInstanceClass="db.m5.large", Engine=engine, **more)
+    elif action == "cluster":
+        name, engine, database = words
+        client("rds").create_db_cluster(DBClusterIdentifier=name, Engine=engine, DatabaseName=database,
+                                        MasterUsername="app", MasterUserPassword="planted-master")
+    elif action == "stop":
+        client("rds").stop_db_instance(DBInstanceIdentifier=words[0])
+    elif action == "lock":
+        # A user without rights; from now on the emulator checks them.
+        iam = client("iam")
+        iam.create_user(UserName="nobody")
+        key = iam.create_access_key(UserName="nobody")["AccessKey"]
+        urllib.request.urlopen(urllib.request.Request(endpoint + "/moto-api/reset-auth", data=b"0",
+                                                      headers={"Content-Type": "text/plain"}))
+        print(key["AccessKeyId"], key["SecretAccessKey"])
+    elif action == "token":
+        host, port, user, seconds = words
+        now = datetime.datetime.fromtimestamp(int(seconds), datetime.timezone.utc)
+        with mock.patch("botocore.auth.get_current_datetime", lambda remove_tzinfo=True: now.replace(tzinfo=None)):
+            print(boto3.client("rds").generate_db_auth_token(host, int(port), user))
+    else:
+        sys.exit(f"no action {action}")
+
+
+main(*sys.argv[1:])
