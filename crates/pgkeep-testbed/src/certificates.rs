@@ -23,9 +23,23 @@ impl Authority {
         // The servers' user must get to its files.
         run(Command::new("chmod").arg("755").arg(dir.path()), b"").expect("chmod");
         let authority = Self { dir };
+        let name = format!("/CN={}", crate::run::unique("authority", " "));
         authority.openssl(&[
-            "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-subj", "/CN=a test's authority",
-            "-addext", "keyUsage=critical,keyCertSign,cRLSign", "-keyout", "ca.key", "-out", "ca.crt",
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-days",
+            "30",
+            "-subj",
+            &name,
+            "-addext",
+            "keyUsage=critical,keyCertSign,cRLSign",
+            "-keyout",
+            "ca.key",
+            "-out",
+            "ca.crt",
         ]);
         authority
     }
@@ -62,16 +76,53 @@ impl Authority {
     fn sign(&self, name: &str, common: &str, extension: &str, days: i32, hash: &str) -> (PathBuf, PathBuf) {
         let file = |end: &str| format!("{name}.{end}");
         let (key, request, cert, extensions) = (file("key"), file("csr"), file("crt"), file("ext"));
-        std::fs::write(self.dir.path().join(&extensions), format!("{extension}\nbasicConstraints=CA:FALSE\n"))
-            .expect("extensions");
+        std::fs::write(
+            self.dir.path().join(&extensions),
+            format!("{extension}\nbasicConstraints=CA:FALSE\n"),
+        )
+        .expect("extensions");
         let subject = format!("/CN={common}");
-        self.openssl(&["req", "-newkey", "rsa:2048", "-nodes", "-subj", &subject, "-keyout", &key, "-out", &request]);
         self.openssl(&[
-            "x509", "-req", hash, "-in", &request, "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial", "-days",
-            &days.to_string(), "-out", &cert, "-extfile", &extensions,
+            "req", "-newkey", "rsa:2048", "-nodes", "-subj", &subject, "-keyout", &key, "-out", &request,
+        ]);
+        self.openssl(&[
+            "x509",
+            "-req",
+            hash,
+            "-in",
+            &request,
+            "-CA",
+            "ca.crt",
+            "-CAkey",
+            "ca.key",
+            "-CAcreateserial",
+            "-days",
+            &days.to_string(),
+            "-out",
+            &cert,
+            "-extfile",
+            &extensions,
         ]);
         let path = |file: &str| self.dir.path().join(file);
         (path(&cert), path(&key))
+    }
+
+    /// A list of revoked certificates with this one on it, or none.
+    #[must_use]
+    pub fn revocation_list(&self, revoked: Option<&Path>) -> PathBuf {
+        let conf = "[ca]\ndefault_ca = own\n[own]\ndatabase = revoked\ndefault_md = sha256\n\
+                    default_crl_days = 30\ncrlnumber = crlnumber\ncrl_extensions = list\n\
+                    [list]\nauthorityKeyIdentifier = keyid\n";
+        std::fs::write(self.dir.path().join("ca.conf"), conf).expect("a configuration");
+        std::fs::write(self.dir.path().join("revoked"), "").expect("a database");
+        std::fs::write(self.dir.path().join("crlnumber"), "01\n").expect("a number");
+        let ca = ["ca", "-config", "ca.conf", "-cert", "ca.crt", "-keyfile", "ca.key"];
+        if let Some(cert) = revoked {
+            self.openssl(&[&ca[..], &["-revoke", cert.to_str().expect("UTF-8")]].concat());
+        }
+        let list = if revoked.is_some() { "one.crl" } else { "empty.crl" };
+        self.openssl(&[&ca[..], &["-gencrl", "-out", list]].concat());
+        self.dir.path().join(list)
     }
 
     /// A folder of this authority, for whatever belongs to it.

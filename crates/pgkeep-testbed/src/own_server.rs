@@ -70,11 +70,8 @@ impl OwnServer {
         self.stop();
         run(as_server_user(Path::new("cp")).arg("-a").arg(&self.data).arg(&own.data), b"").expect("a copy");
         self.start();
-        let primary = format!(
-            "host=127.0.0.1 port={} user=postgres password={}",
-            self.port(),
-            Server::PASSWORD
-        );
+        let primary =
+            format!("host=127.0.0.1 port={} user=postgres password={}", self.port(), Server::PASSWORD);
         own.append("postgresql.conf", &lines(&[("primary_conninfo", &primary)]));
         own.append("postgresql.conf", &lines(settings));
         own.append("standby.signal", "");
@@ -85,7 +82,8 @@ impl OwnServer {
     /// Appends to a file in the data directory.
     pub fn append(&self, file: &str, text: &str) {
         let mut append = as_server_user(Path::new("tee"));
-        run(append.arg("-a").arg(self.data.join(file)), text.as_bytes()).expect("writing into the data directory");
+        run(append.arg("-a").arg(self.data.join(file)), text.as_bytes())
+            .expect("writing into the data directory");
     }
 
     /// Replaces `pg_hba.conf` and has the server read it.

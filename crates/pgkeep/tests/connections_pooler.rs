@@ -43,7 +43,8 @@ fn a_pooler_in_transaction_mode_is_refused_before_anything_is_done() {
         assert_eq!(checked.json()["databases"][0]["problems"][0]["class"], "pooler", "{checked:#?}");
         // The sessions that others are served with are left as they were.
         let path = format!("postgres://postgres:{}@127.0.0.1:{}", Server::PASSWORD, pooler.port());
-        let found = server.psql_at(&format!("{path}/{}", database.name()), "show search_path; show row_security");
+        let found =
+            server.psql_at(&format!("{path}/{}", database.name()), "show search_path; show row_security");
         assert_eq!(found, "\"$user\", public\non");
     }
 }

@@ -41,8 +41,9 @@ fn a_standby_is_backed_up_and_found_among_several_servers() {
             standby.port()
         );
         let ran = place.backup(&url, &["--jobs", "3", "--json"]).ok();
-        let manifest = ran.json().to_string();
-        let from = |server: &Server| manifest.contains(&format!("\"port\":{}", server.port()));
+        let file = ran.json()["manifest_url"].as_str().unwrap().replace("file://", "");
+        let manifest = std::fs::read_to_string(file).unwrap();
+        let from = |server: &Server| manifest.contains(&format!("\"port\": {}", server.port()));
         assert_ne!(from(&primary), from(&standby), "{manifest}");
         from(&standby)
     };
@@ -75,7 +76,8 @@ fn a_snapshot_that_was_in_the_way_of_replay_is_explained() {
     let url = standby.url_via(proxy.port(), "postgres");
     let running = Running::pgkeep(&["backup", &url, "--to", &place.url(), "--jobs", "2"]);
     wait_until("a worker reads", || {
-        let reading = "select count(*) from pg_stat_activity where query like 'LOCK TABLE ONLY % NOWAIT; COPY%'";
+        let reading =
+            "select count(*) from pg_stat_activity where query like 'LOCK TABLE ONLY % NOWAIT; COPY%'";
         standby.psql("postgres", reading) != "0"
     });
     primary.psql("postgres", "delete from kept where i % 2 = 0");

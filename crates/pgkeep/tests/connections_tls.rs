@@ -11,7 +11,11 @@ use failures_support::program::run;
 use pgkeep_testbed::{Authority, OwnServer, Server, private_server};
 
 fn url(server: &Server, host: &str, more: &str) -> String {
-    format!("postgres://postgres:{}@{host}:{}/postgres?connect_timeout=10&{more}", Server::PASSWORD, server.port())
+    format!(
+        "postgres://postgres:{}@{host}:{}/postgres?connect_timeout=10&{more}",
+        Server::PASSWORD,
+        server.port()
+    )
 }
 
 #[track_caller]
@@ -31,10 +35,7 @@ fn fails(url: &str, words: &[&str]) {
 /// A server with a certificate that it does not share.
 fn tls_server(major: u32, cert: &Path, key: &Path) -> OwnServer {
     let text = |p: &Path| p.to_str().unwrap().to_owned();
-    private_server(
-        major,
-        &[("ssl", "on"), ("ssl_cert_file", &text(cert)), ("ssl_key_file", &text(key))],
-    )
+    private_server(major, &[("ssl", "on"), ("ssl_cert_file", &text(cert)), ("ssl_key_file", &text(key))])
 }
 
 #[test]
@@ -85,7 +86,7 @@ fn an_expired_certificate_is_told_from_a_wrong_one() {
     let root = authority.certificate();
     fails(
         &url(&server, "localhost", &format!("sslmode=verify-ca&sslrootcert={}", root.display())),
-        &["expired", "new certificate"],
+        &["Expired", "new certificate"],
     );
     goes(&url(&server, "localhost", "sslmode=require"));
 }
@@ -118,7 +119,10 @@ fn a_client_certificate_logs_in_without_a_password() {
     for (from, to) in [(&cert, "postgresql.crt"), (&key, "postgresql.key"), (&root, "root.crt")] {
         std::fs::copy(from, usual.join(to)).unwrap();
     }
-    let plain = format!("postgres://postgres@localhost:{}/postgres?sslmode=verify-full&hostaddr=127.0.0.1", server.port());
+    let plain = format!(
+        "postgres://postgres@localhost:{}/postgres?sslmode=verify-full&hostaddr=127.0.0.1",
+        server.port()
+    );
     let mut command = place.pgkeep(&["backup", &plain, "--to", &place.url()]);
     command.env("HOME", home.path());
     run(command).ok();
@@ -143,7 +147,10 @@ fn direct_tls_works_from_17_on_and_is_explained_before() {
         let wish = format!("sslnegotiation=direct&sslmode=verify-full&sslrootcert={}", root.display());
         goes(&url(&server, "localhost", &wish));
     }
-    fails(&url(&Server::major(16), "localhost", "sslnegotiation=direct&sslmode=require"), &["TLS with localhost"]);
+    fails(
+        &url(&Server::major(16), "localhost", "sslnegotiation=direct&sslmode=require"),
+        &["TLS with localhost"],
+    );
     let place = Place::folder();
     place
         .backup(&url(&Server::major(17), "localhost", "sslnegotiation=direct"), &[])
@@ -194,4 +201,37 @@ fn the_six_sslmodes_meet_servers_with_and_without_tls() {
     }
     fails(&url(&server, "127.0.0.1", "sslmode=require"), &["no pg_hba.conf entry"]);
     fails(&url(&Server::major(14), "127.0.0.1", "sslmode=require"), &["does not offer TLS"]);
+}
+
+#[test]
+fn a_revoked_certificate_is_refused() {
+    let authority = Authority::create();
+    let (cert, key) = authority.server("DNS:localhost", 30);
+    let server = tls_server(17, &cert, &key);
+    let root = authority.certificate();
+    for (revoked, list) in
+        [(false, authority.revocation_list(None)), (true, authority.revocation_list(Some(&cert)))]
+    {
+        let wish = format!("sslmode=verify-full&sslrootcert={}&sslcrl={}", root.display(), list.display());
+        let url = url(&server, "localhost", &wish);
+        if revoked { fails(&url, &["Revoked", "sslcrl"]) } else { goes(&url) }
+    }
+}
+
+#[test]
+fn hosts_of_rds_are_checked_by_amazons_authorities_and_no_others() {
+    let name = "shop.abc123.eu-central-1.rds.amazonaws.com";
+    let authority = Authority::create();
+    let (cert, key) = authority.server(&format!("DNS:{name}"), 30);
+    let server = tls_server(17, &cert, &key);
+    let place = Place::folder();
+    // The test's authority passes for one of the machine's.
+    let backup = |more: &str| {
+        let url = url(&server, name, &format!("hostaddr=127.0.0.1&sslmode=verify-full{more}"));
+        let mut command = place.pgkeep(&["backup", &url, "--to", &place.url()]);
+        command.env("SSL_CERT_FILE", authority.certificate());
+        run(command)
+    };
+    backup("").failed(4, &["UnknownIssuer"]);
+    backup("&sslrootcert=system").ok();
 }

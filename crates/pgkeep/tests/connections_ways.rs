@@ -84,7 +84,10 @@ fn a_dead_host_is_passed_over() {
 fn on_socket(major: u32, hba: &str) -> (OwnServer, String) {
     let server = private_server(major, &[]);
     let dir = server.data_dir().parent().unwrap().to_str().unwrap().to_owned();
-    server.append("postgresql.conf", &format!("unix_socket_directories = '{dir}, @pgkeep-{}'\n", server.port()));
+    server.append(
+        "postgresql.conf",
+        &format!("unix_socket_directories = '{dir}, @pgkeep-{}'\n", server.port()),
+    );
     server.set_hba(hba);
     server.restart();
     (server, dir)
@@ -96,10 +99,14 @@ fn unix_sockets_are_reached_by_path_and_by_abstract_name() {
         on_socket(17, "local all all scram-sha-256\nhost all all 127.0.0.1/32 scram-sha-256\n");
     let place = Place::folder();
     let (port, password) = (server.port(), Server::PASSWORD);
-    place.backup(&format!("host={dir} port={port} user=postgres password={password} dbname=postgres"), &[]).ok();
+    place
+        .backup(&format!("host={dir} port={port} user=postgres password={password} dbname=postgres"), &[])
+        .ok();
     place.holds_one_backup();
     let encoded = dir.replace('/', "%2F");
-    place.backup(&format!("postgres://postgres:{password}@{encoded}:{port}/postgres?sslmode=require"), &[]).ok();
+    place
+        .backup(&format!("postgres://postgres:{password}@{encoded}:{port}/postgres?sslmode=require"), &[])
+        .ok();
     let name = format!("%40pgkeep-{port}");
     place.backup(&format!("postgres://postgres:{password}@{name}:{port}/postgres"), &[]).ok();
 }
@@ -112,7 +119,10 @@ fn md5_and_plain_passwords_work_and_peer_says_why_it_does_not() {
          host all all 127.0.0.1/32 scram-sha-256\n",
     );
     server.psql("postgres", "create role plain superuser login password 'pw-planted-a'");
-    server.psql("postgres", "set password_encryption = md5; create role old superuser login password 'pw-planted-a'");
+    server.psql(
+        "postgres",
+        "set password_encryption = md5; create role old superuser login password 'pw-planted-a'",
+    );
     let place = Place::folder();
     let at = |role: &str| format!("postgres://{role}:pw-planted-a@127.0.0.1:{}/postgres", server.port());
     for role in ["plain", "old"] {
@@ -152,4 +162,31 @@ fn a_parameter_that_is_not_known_or_not_done_is_told_before_anything_is_sent() {
     ] {
         place.backup(&format!("postgres://u@h/d?{parameters}"), &[]).failed(2, &words);
     }
+}
+
+#[test]
+fn nothing_of_the_users_environment_reaches_pg_dump_but_the_connection() {
+    let server = Server::major(18);
+    let place = Place::folder();
+    // libpq sends these to the server, which refuses them.
+    let foreign = [("PGGEQO", "maybe"), ("PGDATESTYLE", "nonsense"), ("PGTZ", "Nowhere/At_All")];
+    let psql = server.bin("psql").envs(foreign).args(["-c", "select 1", "postgres"]).output().unwrap();
+    assert!(!psql.status.success());
+    backup(&place, &server.url("postgres"), &foreign).ok();
+}
+
+#[test]
+fn a_file_of_trusted_certificates_for_pg_dump_is_gone_afterwards() {
+    let server = Server::major(16);
+    let place = Place::folder();
+    let temp = tempfile::tempdir().unwrap();
+    let url = format!(
+        "postgres://postgres:{}@localhost:{}/postgres?sslrootcert=system",
+        Server::PASSWORD,
+        server.port()
+    );
+    let ca = Server::ca_certificate();
+    let vars = [("TMPDIR", temp.path().to_str().unwrap()), ("SSL_CERT_FILE", ca.to_str().unwrap())];
+    backup(&place, &url, &vars).ok();
+    assert_eq!(std::fs::read_dir(temp.path()).unwrap().count(), 0);
 }
