@@ -85,10 +85,11 @@ impl EngineError {
         EngineError::new(ErrorKind::Cancelled, "stopped", "the run was asked to stop")
     }
 
-    /// Whether a standby ended it to go on with its replay. Another try under the same snapshot may succeed, unless the
-    /// snapshot itself was in the way.
+    /// Whether a standby ended what a session read to go on with its replay; sessions that only read meet these codes
+    /// for no other reason (`ProcessRecoveryConflictInterrupt`, src/backend/tcop/postgres.c). Another try under the same
+    /// snapshot may succeed, unless the snapshot itself was in the way.
     pub fn is_recovery_conflict(&self) -> bool {
-        self.sqlstate.is_some() && self.why.contains("conflict with recovery")
+        matches!(self.sqlstate.as_deref(), Some("40001" | "40P01"))
     }
 
     /// Whether the same work on a new connection may succeed.

@@ -8,6 +8,10 @@ use crate::error::{EngineError, ErrorKind, Result};
 /// Looks at one pair of sessions; a pooler whose other clients take its connections meanwhile may need several.
 const ROUNDS: u32 = 4;
 
+/// A setting that means nothing to anybody. RDS Proxy keeps a session to itself from the first setting on ("Avoiding
+/// pinning an RDS Proxy" of its guide), as those of a backup would make it do.
+const MARK: &str = "SET pgkeep.session = 'kept'";
+
 /// Refuses a pooler in transaction or statement mode; one in session mode is as good as the server itself.
 ///
 /// Who speaks to the server itself is told its process at log-in. A pooler tells a number of its own, and only then
@@ -17,12 +21,15 @@ const ROUNDS: u32 = 4;
 /// # Errors
 /// `Pooler` for such a pooler, with the way around it; else what keeps from asking.
 pub(crate) fn refuse_transaction_pooler(client: &mut Client, cancel: &Cancel) -> Result<()> {
-    let mine = backend(client)?;
-    if mine == client.pid() {
+    if backend(client)? == client.pid() {
         return Ok(());
     }
     let info = client.info().clone();
     let mut other = Client::connect(&info, cancel).map_err(|e| e.during("looking for a pooler"))?;
+    for session in [&mut *client, &mut other] {
+        session.execute(MARK).map_err(|e| e.during("looking for a pooler"))?;
+    }
+    let mine = backend(client)?;
     for _ in 0..ROUNDS {
         other.execute("BEGIN").map_err(|e| e.during("looking for a pooler"))?;
         let theirs = backend(&mut other)?;
@@ -66,7 +73,9 @@ fn way_around(host: &str, port: u16) -> String {
         return format!("Neon: use the host without \"-pooler\": {}", host.replacen("-pooler.", ".", 1));
     }
     let supabase = if port == 6543 { "; Supabase: port 5432 in place of 6543" } else { "" };
-    format!("connect to the server itself, or let the pooler keep sessions (pgbouncer: pool_mode = session){supabase}")
+    format!(
+        "connect to the server itself, or let the pooler keep sessions (pgbouncer: pool_mode = session){supabase}"
+    )
 }
 
 #[cfg(test)]

@@ -17,18 +17,22 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod aws;
+mod certificates;
 mod compare;
 mod database;
 mod own_server;
+mod pgbouncer;
 mod proxy;
 mod run;
 mod s3;
 mod server;
 
 pub use aws::{Aws, python};
+pub use certificates::Authority;
 pub use compare::compare_databases;
 pub use database::Database;
 pub use own_server::{OwnServer, private_server};
+pub use pgbouncer::Pgbouncer;
 pub use proxy::FaultProxy;
 pub use s3::{Bucket, S3};
 pub use server::Server;

@@ -22,14 +22,7 @@ pub struct OwnServer {
 /// Starts a server with settings of its own, such as `&[("max_connections", "5")]`. Takes about two seconds.
 #[must_use]
 pub fn private_server(major: u32, settings: &[(&str, &str)]) -> OwnServer {
-    let parent = PathBuf::from(crate::env("PGKEEP_TEST_DIR"));
-    let dir = tempfile::Builder::new().prefix(&format!("pg{major}-")).tempdir_in(&parent);
-    let dir = dir.unwrap_or_else(|error| panic!("a directory in {}: {error}", parent.display()));
-    if is_root() {
-        run(Command::new("chown").arg("postgres").arg(dir.path()), b"").expect("chown to postgres");
-    }
-    let data = dir.path().join("data");
-    let own = OwnServer { server: Server::at(major, free_port()), data, _dir: dir };
+    let own = OwnServer::place(major);
 
     let password_file = own.data.with_file_name("password");
     std::fs::write(&password_file, Server::PASSWORD).expect("a password file");
@@ -48,17 +41,59 @@ pub fn private_server(major: u32, settings: &[(&str, &str)]) -> OwnServer {
         "listen_addresses = '127.0.0.1'\nunix_socket_directories = ''\nfsync = off\nfull_page_writes = off\n\
          shared_buffers = 32MB\njit = off\n",
     );
-    for (name, value) in settings {
-        conf.push_str(&format!("{name} = '{}'\n", value.replace('\'', "''")));
-    }
-    let mut append = as_server_user(Path::new("tee"));
-    run(append.arg("-a").arg(own.data.join("postgresql.conf")), conf.as_bytes())
-        .expect("writing postgresql.conf");
+    conf.push_str(&lines(settings));
+    own.append("postgresql.conf", &conf);
     own.start();
     own
 }
 
+fn lines(settings: &[(&str, &str)]) -> String {
+    settings.iter().map(|(name, value)| format!("{name} = '{}'\n", value.replace('\'', "''"))).collect()
+}
+
 impl OwnServer {
+    /// A port and a directory.
+    fn place(major: u32) -> OwnServer {
+        let parent = PathBuf::from(crate::env("PGKEEP_TEST_DIR"));
+        let dir = tempfile::Builder::new().prefix(&format!("pg{major}-")).tempdir_in(&parent);
+        let dir = dir.unwrap_or_else(|error| panic!("a directory in {}: {error}", parent.display()));
+        give_to_server_user(dir.path());
+        let data = dir.path().join("data");
+        OwnServer { server: Server::at(major, free_port()), data, _dir: dir }
+    }
+
+    /// A hot standby of this server, streaming from it, with settings of its own. The server is restarted for it.
+    #[must_use]
+    pub fn standby(&self, settings: &[(&str, &str)]) -> OwnServer {
+        let own = OwnServer::place(self.version());
+        // A copy at rest needs no backup label.
+        self.stop();
+        run(as_server_user(Path::new("cp")).arg("-a").arg(&self.data).arg(&own.data), b"").expect("a copy");
+        self.start();
+        let primary =
+            format!("host=127.0.0.1 port={} user=postgres password={}", self.port(), Server::PASSWORD);
+        own.append("postgresql.conf", &lines(&[("primary_conninfo", &primary)]));
+        own.append("postgresql.conf", &lines(settings));
+        own.append("standby.signal", "");
+        own.start();
+        own
+    }
+
+    /// Appends to a file in the data directory.
+    pub fn append(&self, file: &str, text: &str) {
+        let mut append = as_server_user(Path::new("tee"));
+        run(append.arg("-a").arg(self.data.join(file)), text.as_bytes())
+            .expect("writing into the data directory");
+    }
+
+    /// Replaces `pg_hba.conf` and has the server read it.
+    pub fn set_hba(&self, text: &str) {
+        let mut write = as_server_user(Path::new("tee"));
+        run(write.arg(self.data.join("pg_hba.conf")), text.as_bytes()).expect("writing pg_hba.conf");
+        let status = self.pg_ctl().arg("reload").status();
+        assert!(status.is_ok_and(|status| status.success()), "does not reload");
+    }
+
     /// Starts it again after [`stop`](Self::stop) or [`kill`](Self::kill), on the same port.
     pub fn start(&self) {
         let log = self.log_file();
@@ -147,7 +182,7 @@ fn is_root() -> bool {
 }
 
 /// PostgreSQL refuses to run as root.
-fn as_server_user(program: &Path) -> Command {
+pub(crate) fn as_server_user(program: &Path) -> Command {
     let mut command = if is_root() {
         let mut command = Command::new("runuser");
         command.args(["-u", "postgres", "--"]).arg(program);
@@ -158,6 +193,13 @@ fn as_server_user(program: &Path) -> Command {
     // The checkout may be where that user cannot go.
     command.current_dir("/");
     command
+}
+
+/// Makes a file or folder, with all in it, the servers' user's.
+pub(crate) fn give_to_server_user(path: &Path) {
+    if is_root() {
+        run(Command::new("chown").args(["-R", "postgres"]).arg(path), b"").expect("chown to postgres");
+    }
 }
 
 pub(crate) fn free_port() -> u16 {

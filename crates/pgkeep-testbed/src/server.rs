@@ -110,6 +110,14 @@ impl Server {
         Ok(String::from_utf8_lossy(&out).trim_end_matches('\n').to_owned())
     }
 
+    /// Runs SQL with psql at another URL, such as a pooler's.
+    pub fn psql_at(&self, url: &str, sql: &str) -> String {
+        let mut command = self.bin("psql");
+        command.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", url, "-f", "-"]);
+        let out = run(&mut command, sql.as_bytes()).unwrap_or_else(|error| panic!("{error}"));
+        String::from_utf8_lossy(&out).trim_end_matches('\n').to_owned()
+    }
+
     /// Runs a file with psql.
     pub fn psql_file(&self, database: &str, file: &Path) {
         if let Err(error) = run(self.psql_command(database).arg("-f").arg(file), b"") {

@@ -91,7 +91,10 @@ fn accept(info: &ConnInfo, method: &str) -> Result<()> {
         return Err(EngineError::new(
             ErrorKind::Authentication,
             format!("logging in to {info}"),
-            format!("the server asks for \"{method}\", and require_auth={} forbids it", info.require_auth.as_str()),
+            format!(
+                "the server asks for \"{method}\", and require_auth={} forbids it",
+                info.require_auth.as_str()
+            ),
         ));
     }
     if info.channel_binding == ChannelBinding::Require && method != "scram-sha-256" {
@@ -106,7 +109,10 @@ fn satisfied(info: &ConnInfo, proven: bool, scram: Option<&Scram>) -> Result<()>
         return Err(EngineError::new(
             ErrorKind::Authentication,
             format!("logging in to {info}"),
-            format!("the server asks for no proof, and require_auth={} demands one", info.require_auth.as_str()),
+            format!(
+                "the server asks for no proof, and require_auth={} demands one",
+                info.require_auth.as_str()
+            ),
         ));
     }
     if info.channel_binding == ChannelBinding::Require && !(proven && scram.is_some_and(|s| s.bound)) {
@@ -142,7 +148,8 @@ fn split_code(body: &[u8]) -> Result<(u32, &[u8])> {
 }
 
 fn password(info: &ConnInfo) -> Result<String> {
-    let missing = |why: String| EngineError::new(ErrorKind::Authentication, format!("logging in to {info}"), why);
+    let missing =
+        |why: String| EngineError::new(ErrorKind::Authentication, format!("logging in to {info}"), why);
     match info.find_password()? {
         Found::Password(password) => Ok(password),
         Found::Unfit(why) => Err(missing(format!("the server asks for a password, and the password file {why}"))),

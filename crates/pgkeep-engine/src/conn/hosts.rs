@@ -72,12 +72,10 @@ fn reach(place: &ConnInfo, wish: TargetSession, cancel: &Cancel) -> Result<Clien
             Ok(mut client) => {
                 return match misfit(&mut client, wish) {
                     Ok(None) => Ok(client),
-                    Ok(Some(why)) => Err(Miss::TryNext(EngineError::new(
-                        ErrorKind::Connect,
-                        format!("connecting to {info}"),
-                        why,
-                    )
-                    .hint("target_session_attrs in the connection string asks for it"))),
+                    Ok(Some(why)) => Err(Miss::TryNext(
+                        EngineError::new(ErrorKind::Connect, format!("connecting to {info}"), why)
+                            .hint("target_session_attrs in the connection string asks for it"),
+                    )),
                     Err(e) => Err(sorted(e.during(format!("asking {info} whether it is a standby")))),
                 };
             }

@@ -23,8 +23,8 @@ mod wire;
 pub(crate) use client::major_of;
 pub use client::{Canceller, Client, CopyIn, Row};
 pub use info::{
-    ChannelBinding, ClientEnv, ConnInfo, Keepalive, LoadBalance, Place, RequireAuth, RootCert, SslCertMode, SslMode,
-    SslNegotiation, TargetSession, TlsOptions, TlsVersion,
+    ChannelBinding, ClientEnv, ConnInfo, Keepalive, LoadBalance, Place, RequireAuth, RootCert, SslCertMode,
+    SslMode, SslNegotiation, TargetSession, TlsOptions, TlsVersion,
 };
 pub use password::{Ask, Password};
 pub use quote::{quote_ident, quote_literal};

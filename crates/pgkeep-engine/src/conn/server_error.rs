@@ -97,7 +97,8 @@ impl From<ServerError> for EngineError {
             }
             "3D000" => Some("check the database's name: psql -l lists what is there".into()),
             "28P01" => Some("check the user and its password".into()),
-            _ if e.message.contains("conflict with recovery") => Some(STANDBY.into()),
+            // Messages may be translated; a session that is ended with 40001 is ended by nothing else.
+            code if e.message.contains("conflict with recovery") || code == "40001" && e.ends_session() => Some(STANDBY.into()),
             "28000" if e.message.contains("eer authentication failed") => Some(
                 "a Unix socket asks for the role of your own name: be that user, or name another host (localhost) and a password".into(),
             ),

@@ -49,7 +49,11 @@ impl Stream {
             b'S' => match shake_hands(info, s, patience) {
                 Ok(tls) => Ok(Stream::Tls(Box::new(tls))),
                 // libpq's meaning of "prefer": without TLS where it does not come about.
-                Err(e) if mode == SslMode::Prefer && e.kind == ErrorKind::Connect && patience.check().is_ok() => {
+                Err(e)
+                    if mode == SslMode::Prefer
+                        && e.kind == ErrorKind::Connect
+                        && patience.check().is_ok() =>
+                {
                     tcp(info, patience).map(Stream::Tcp)
                 }
                 Err(e) => Err(e),

@@ -73,7 +73,7 @@ pub(super) fn failed(info: &ConnInfo, e: &io::Error) -> EngineError {
     use rustls::{AlertDescription as Alert, CertificateError as Bad, Error};
     let known = e.get_ref().and_then(|e| e.downcast_ref::<Error>());
     let hint = match known {
-        Some(Error::InvalidCertificate(Bad::UnknownIssuer)) => {
+        Some(Error::InvalidCertificate(Bad::UnknownIssuer | Bad::BadSignature)) => {
             "name the authority that signed it by sslrootcert (a PEM file, or \"system\")"
         }
         Some(Error::InvalidCertificate(Bad::NotValidForName | Bad::NotValidForNameContext { .. })) => {
@@ -82,7 +82,9 @@ pub(super) fn failed(info: &ConnInfo, e: &io::Error) -> EngineError {
         Some(Error::InvalidCertificate(Bad::Expired | Bad::ExpiredContext { .. })) => {
             "the server needs a new certificate; also check this machine's clock"
         }
-        Some(Error::InvalidCertificate(Bad::Revoked)) => "the server needs a new certificate: this one is revoked (sslcrl)",
+        Some(Error::InvalidCertificate(Bad::Revoked)) => {
+            "the server needs a new certificate: this one is revoked (sslcrl)"
+        }
         Some(Error::AlertReceived(Alert::CertificateRequired | Alert::UnknownCA | Alert::BadCertificate)) => {
             "the server wants another client certificate: sslcert and sslkey name it"
         }
@@ -112,7 +114,8 @@ fn roots(info: &ConnInfo) -> Result<RootCertStore> {
             }
         }
         built_in => {
-            let certs = CertificateDer::pem_slice_iter(pem(&built_in).as_bytes()).flatten().collect::<Vec<_>>();
+            let certs =
+                CertificateDer::pem_slice_iter(pem(&built_in).as_bytes()).flatten().collect::<Vec<_>>();
             store.add_parsable_certificates(certs);
         }
     }
@@ -206,5 +209,21 @@ impl ServerCertVerifier for Verifier {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_built_in_authority_can_be_trusted() {
+        for (which, at_least) in [(Authorities::Rds, 100), (Authorities::RdsProxy, 5)] {
+            let text = pem(&which);
+            let certs: Vec<_> =
+                CertificateDer::pem_slice_iter(text.as_bytes()).collect::<Result<_, _>>().unwrap();
+            assert!(certs.len() >= at_least);
+            assert_eq!(RootCertStore::empty().add_parsable_certificates(certs).1, 0, "{which:?}");
+        }
     }
 }

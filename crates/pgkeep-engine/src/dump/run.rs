@@ -187,7 +187,8 @@ fn cause(e: EngineError, coordinator: &mut Coordinator) -> EngineError {
     }
     match coordinator.client.execute("SELECT 1") {
         Err(lost) if lost.is_connection_lost() => {
-            let again = "rows can be read under one snapshot only while its connection lives: run the backup again";
+            let again =
+                "rows can be read under one snapshot only while its connection lives: run the backup again";
             let hint = lost.hint.clone().unwrap_or_else(|| again.into());
             lost.during("the connection that holds the snapshot").hint(hint)
         }

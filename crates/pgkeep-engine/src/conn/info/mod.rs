@@ -26,7 +26,9 @@ pub use place::Place;
 pub use require_auth::RequireAuth;
 pub(super) use tls_options::Authorities;
 pub use tls_options::{RootCert, TlsOptions};
-pub use words::{ChannelBinding, LoadBalance, SslCertMode, SslMode, SslNegotiation, TargetSession, TlsVersion};
+pub use words::{
+    ChannelBinding, LoadBalance, SslCertMode, SslMode, SslNegotiation, TargetSession, TlsVersion,
+};
 
 use super::password::Password;
 use crate::error::{EngineError, ErrorKind, Result};
@@ -178,9 +180,24 @@ impl fmt::Debug for ConnInfo {
 /// Parameters that would make a connection safer or another one, and are not carried out: silence would deceive.
 fn refuse_what_is_not_done(keys: &strings::Keys) -> Result<()> {
     let refused = [
-        ("sslpassword", None, "an encrypted client key is not supported", "decrypt it: openssl pkey -in KEY -out PLAIN"),
-        ("sslcrldir", None, "folders of revocation lists are not supported", "put the lists into one file: sslcrl"),
-        ("requirepeer", None, "requirepeer is not supported", "leave it out; the socket's directory decides who may serve there"),
+        (
+            "sslpassword",
+            None,
+            "an encrypted client key is not supported",
+            "decrypt it: openssl pkey -in KEY -out PLAIN",
+        ),
+        (
+            "sslcrldir",
+            None,
+            "folders of revocation lists are not supported",
+            "put the lists into one file: sslcrl",
+        ),
+        (
+            "requirepeer",
+            None,
+            "requirepeer is not supported",
+            "leave it out; the socket's directory decides who may serve there",
+        ),
         ("gssencmode", Some("require"), "GSSAPI is not spoken", "use TLS: sslmode=verify-full"),
         ("sslcertmode", Some("require"), "sslcertmode=require is not supported", "use sslcertmode=allow"),
     ];

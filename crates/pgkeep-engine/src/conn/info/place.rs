@@ -47,8 +47,7 @@ pub(super) fn places(host: Option<&str>, hostaddr: Option<&str>, port: Option<&s
             let hostaddr = match addresses.get(i).filter(|a| !a.is_empty()) {
                 None => None,
                 Some(a) => Some(
-                    a.parse::<IpAddr>()
-                        .map_err(|_| bad(format!("hostaddr \"{a}\" is not an IP address")))?,
+                    a.parse::<IpAddr>().map_err(|_| bad(format!("hostaddr \"{a}\" is not an IP address")))?,
                 ),
             };
             let host = match (hosts.get(i).filter(|h| !h.is_empty()), hostaddr) {

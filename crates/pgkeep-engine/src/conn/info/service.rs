@@ -62,8 +62,7 @@ fn section(text: &str, name: &str) -> Result<Option<Keys>, String> {
             continue;
         }
         let Some(keys) = &mut found else { continue };
-        let (key, value) =
-            line.split_once('=').ok_or_else(|| format!("line {} is no key=value", n + 1))?;
+        let (key, value) = line.split_once('=').ok_or_else(|| format!("line {} is no key=value", n + 1))?;
         if key == "service" || key == "servicefile" {
             return Err(format!("line {}: a service cannot name another", n + 1));
         }

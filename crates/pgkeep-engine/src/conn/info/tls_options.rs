@@ -84,12 +84,14 @@ impl TlsOptions {
         }
         let cert = take("sslcert").map(PathBuf::from).or_else(|| usual("postgresql.crt"));
         let key = take("sslkey").map(PathBuf::from).or_else(|| usual("postgresql.key"));
-        let min = take("ssl_min_protocol_version")
-            .map_or(Ok(TlsVersion::default()), |w| TlsVersion::parse(&w))?;
+        let min =
+            take("ssl_min_protocol_version").map_or(Ok(TlsVersion::default()), |w| TlsVersion::parse(&w))?;
         let max = take("ssl_max_protocol_version").map(|w| TlsVersion::parse(&w)).transpose()?;
         if max.is_some_and(|max| max < min.max(TlsVersion::V1_2)) {
-            return Err(bad("no version of TLS is left between ssl_min_protocol_version and ssl_max_protocol_version")
-                .hint("pgkeep speaks TLSv1.2 and TLSv1.3"));
+            return Err(bad(
+                "no version of TLS is left between ssl_min_protocol_version and ssl_max_protocol_version",
+            )
+            .hint("pgkeep speaks TLSv1.2 and TLSv1.3"));
         }
         Ok(TlsOptions {
             mode,
