@@ -38,7 +38,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Back up databases into a folder or bucket
-    Backup(backup::Options),
+    Backup(Box<backup::Options>),
     /// Restore a backup, or any custom-format archive, into a database, and prove the rows
     Restore(restore::Options),
     /// List the backups in a store

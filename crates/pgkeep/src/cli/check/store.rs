@@ -22,12 +22,9 @@ pub(super) fn check(url: &str) -> Result<Vec<Finding>> {
             remedy: e.hint().to_owned(),
         });
     };
-    match store.put(&key, "pgkeep check".into()) {
-        Err(e) => {
-            refused("writing", e);
-            return Ok(findings);
-        }
-        Ok(_) => {}
+    if let Err(e) = store.put(&key, "pgkeep check".into()) {
+        refused("writing", e);
+        return Ok(findings);
     }
     if let Err(e) = store.get(&key) {
         refused("reading", e);
