@@ -111,6 +111,31 @@ fn data_without_schema_is_what_stock_pg_dump_gives() {
 }
 
 #[test]
+fn data_alone_satisfies_the_foreign_keys_that_are_there() {
+    let source = Database::create(&Server::major(17), "keys");
+    source.psql(
+        "create table a_child (id int primary key, parent int, pad text);
+         create table z_parent (id int primary key, next int, pad text);
+         insert into z_parent select i, 1 + (i * 7) % 20000, repeat(md5(i::text), 8) from generate_series(1, 20000) i;
+         insert into a_child select i, 20001 - i, 'x' from generate_series(1, 20000) i;
+         alter table z_parent add foreign key (next) references z_parent;
+         alter table a_child add foreign key (parent) references z_parent;
+         create table \"middle\" as select i from generate_series(1, 20000) i",
+    );
+    let schema = Backup::of(&source, &["--schema-only"]);
+    let data = Backup::of(&source, &["--data-only", "--segment-size", "64KiB", "--jobs", "4"]);
+    let (ours, theirs) =
+        (Database::create(source.server(), "ours"), Database::create(source.server(), "theirs"));
+    restore(&schema.file(), &ours, &[]);
+    assert_eq!(restore(&data.file(), &ours, &["--jobs", "4"])["proven"], true);
+    compare_databases(&source, &ours).unwrap();
+    for backup in [&schema, &data] {
+        PgRestore { major: 17, archive: &backup.path() }.restore(&theirs, &["--exit-on-error"]);
+    }
+    compare_databases(&source, &theirs).unwrap();
+}
+
+#[test]
 fn the_three_sections_restored_by_pgkeep_make_the_whole() {
     let source = sample(18);
     let target = Database::create(source.server(), "sections");

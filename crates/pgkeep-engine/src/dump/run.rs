@@ -290,7 +290,11 @@ fn lay_out(
 
     let mut cuts: HashMap<DumpId, Vec<Blocks>> = HashMap::new();
     if options.segments {
-        for entry in toc.entries.iter().filter(|e| e.has_data && e.desc_is("TABLE DATA")) {
+        let made: HashSet<DumpId> = toc.entries.iter().map(|e| e.id).collect();
+        // Into a table that is there already (data only), a segment would not bring all that its rows refer to.
+        let is_made = |e: &&Entry| e.dependencies.first().is_some_and(|table| made.contains(table));
+        let data = toc.entries.iter().filter(|e| e.has_data && e.desc_is("TABLE DATA"));
+        for entry in data.filter(is_made) {
             let Some(facts) = oid_of(entry).and_then(|oid| facts.get(&oid)) else { continue };
             let ranges = plan::cut(facts, server_major, segment);
             if !ranges.is_empty() {

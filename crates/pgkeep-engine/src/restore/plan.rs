@@ -127,11 +127,26 @@ pub(super) fn plan(toc: &Toc, places: &HashMap<DumpId, Place>, options: &Restore
             tasks[b].unblocks.push(t);
         }
     }
+    keep_order(&mut tasks, entries, &all);
     if options.jobs > 1 {
         split_constraints(&mut tasks, entries);
     }
     rank(&mut tasks, entries)?;
     Ok(Plan { first, tasks })
+}
+
+/// Rows of tables that the archive does not make (data only) go one table after the other: foreign keys are there
+/// already, and the archive's order is all that satisfies them.
+fn keep_order(tasks: &mut [Task], entries: &[Entry], all: &HashMap<DumpId, &Entry>) {
+    let is_bare = |task: &Task| {
+        let table = entries[task.entry].dependencies.first();
+        task.work == Work::Rows && table.is_none_or(|table| !all.contains_key(table))
+    };
+    let bare: Vec<usize> = (0..tasks.len()).filter(|&t| is_bare(&tasks[t])).collect();
+    for pair in bare.windows(2) {
+        tasks[pair[0]].unblocks.push(pair[1]);
+        tasks[pair[1]].waits_for += 1;
+    }
 }
 
 /// What runs before there is more than one session: everything before the data in the archive's order, and what

@@ -31,7 +31,8 @@ fn drop_owned(toc: &mut Toc, preset: &Preset) -> Vec<String> {
     // What says something about a dropped object goes with it.
     let about = |e: &Entry| ["COMMENT", "ACL", "SECURITY LABEL"].iter().any(|desc| e.desc_is(desc));
     toc.entries.retain(|e| {
-        !dropped.contains(&e.id) && !(about(e) && e.dependencies.iter().any(|d| dropped.contains(d)))
+        let goes_along = about(e) && e.dependencies.iter().any(|d| dropped.contains(d));
+        !dropped.contains(&e.id) && !goes_along
     });
     notes
 }

@@ -40,7 +40,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Back up databases into a folder or bucket
-    Backup(backup::Options),
+    Backup(Box<backup::Options>),
     /// Restore a backup, or any custom-format archive or SQL script, into a database, and prove the rows
     Restore(restore::Options),
     /// Turn an archive into an SQL script, without a database

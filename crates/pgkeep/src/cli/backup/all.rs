@@ -55,7 +55,7 @@ pub(super) fn run(options: &Options, config: &Config, named: &Named<'_>, cancel:
         None => Ok(()),
         // With one server the lines above and the summary are the whole result.
         Some((what, first)) => Err(Failure {
-            message: format!("not everything of {} was backed up: {what}: {}", place(&info), first.message),
+            message: format!("not everything of {} was backed up; first {what} failed", place(&info)),
             told: options.databases.len() == 1,
             ..first
         }),
