@@ -48,8 +48,8 @@ mod toc;
 mod version;
 
 pub use block::{
-    BlockKind, BlockReader, BlockRef, MAX_CHUNK, begin_block, end_blobs, end_block, push_blob_end,
-    push_blob_start, push_chunk, scan_blocks,
+    BlockKind, BlockReader, BlockRef, MAX_CHUNK, begin_block, end_blobs, end_block, find_blocks,
+    push_blob_end, push_blob_start, push_chunk, scan_blocks,
 };
 pub use codec::{Compressor, decoder, file_decoder};
 pub use compression::{Algorithm, Compression};
