@@ -1,4 +1,4 @@
-//! PostgreSQL's custom archive format (`pg_dump -Fc`): reading, writing, and the segmented layout.
+//! PostgreSQL's custom archive format (`pg_dump -Fc`): reading, writing, the segmented layout, and scripts made of it.
 //!
 //! An archive is a [`Header`], a table of contents ([`Toc`]) and data blocks, each named by a [`DumpId`] and, where
 //! the archive was written to a file, found by an [`Offset`] in the TOC. Facts come from PostgreSQL's
@@ -25,6 +25,9 @@
 //! [`Layout`] takes a TOC that `pg_dump` made and a plan which tables to cut, says what data blocks are to be
 //! written, and ends with the head of an archive that stock `pg_restore` restores. [`Compressor`] and the framing
 //! helpers ([`begin_block`], [`push_chunk`], [`end_block`]) make the blocks.
+//!
+//! # Scripts
+//! [`script()`] gives the text of the SQL script that `pg_restore -f -` would write, [`ScriptReader`] takes scripts apart.
 //!
 //! # Untrusted input
 //! Nothing here panics on damaged bytes or allocates by a length that an archive merely claims: strings grow as
