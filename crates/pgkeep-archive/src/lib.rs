@@ -1,4 +1,4 @@
-//! PostgreSQL's custom archive format (`pg_dump -Fc`): reading, writing, and the segmented layout.
+//! PostgreSQL's custom archive format (`pg_dump -Fc`): reading, writing, the segmented layout, and scripts made of it.
 //!
 //! An archive is a [`Header`], a table of contents ([`Toc`]) and data blocks, each named by a [`DumpId`] and, where
 //! the archive was written to a file, found by an [`Offset`] in the TOC. Facts come from PostgreSQL's
@@ -26,6 +26,9 @@
 //! written, and ends with the head of an archive that stock `pg_restore` restores. [`Compressor`] and the framing
 //! helpers ([`begin_block`], [`push_chunk`], [`end_block`]) make the blocks.
 //!
+//! # Scripts
+//! [`script()`] gives the text of the SQL script that `pg_restore -f -` would write, [`ScriptReader`] takes scripts apart.
+//!
 //! # Untrusted input
 //! Nothing here panics on damaged bytes or allocates by a length that an archive merely claims: strings grow as
 //! their bytes arrive and end at [`MAX_STRING`]; zstd windows end at 128 MiB, lz4 blocks at 8 MiB.
@@ -48,8 +51,8 @@ mod toc;
 mod version;
 
 pub use block::{
-    BlockKind, BlockReader, BlockRef, MAX_CHUNK, begin_block, end_blobs, end_block, push_blob_end,
-    push_blob_start, push_chunk, scan_blocks,
+    BlockKind, BlockReader, BlockRef, MAX_CHUNK, begin_block, end_blobs, end_block, find_blocks,
+    push_blob_end, push_blob_start, push_chunk, scan_blocks,
 };
 pub use codec::{Compressor, decoder, file_decoder};
 pub use compression::{Algorithm, Compression};

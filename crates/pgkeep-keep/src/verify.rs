@@ -74,7 +74,7 @@ pub fn verify(
     let mut stream = Parts::new(store, key, object.size(), part, manifest, tick);
     let outcome = (|| -> Result<(), WalkError> {
         skip(&mut stream, data_start)?;
-        blocks.walk(&mut stream, &toc)
+        blocks.walk(&mut stream, &toc, data_start)
     })();
     // A wrong part explains whatever the decoder stumbled over.
     if let Some(why) = stream.wrong.take() {
@@ -195,8 +195,14 @@ impl<'t> Blocks<'t> {
         Blocks { due, read: 0, dead: 0, tables: HashMap::new(), large_objects: Fingerprint::default() }
     }
 
-    fn walk(&mut self, stream: &mut Parts<'_>, toc: &Toc) -> Result<(), WalkError> {
+    fn walk(&mut self, stream: &mut Parts<'_>, toc: &Toc, head_len: u64) -> Result<(), WalkError> {
+        let unplaced = self.due.values().any(|e| e.offset == Offset::NotSet);
         while !stream.at_end()? {
+            // pg_dump -Fc > file, from 16 on: the table of contents once more; see find_blocks.
+            if unplaced && self.due.is_empty() && stream.size - stream.position < head_len {
+                io::copy(stream, &mut io::sink())?;
+                break;
+            }
             let offset = stream.position;
             let mut block = BlockReader::open(&mut *stream)?;
             let Some(entry) = self.due.remove(&block.id()) else {

@@ -10,7 +10,7 @@ mod write;
 use crate::DumpId;
 
 pub use read::BlockReader;
-pub use scan::scan_blocks;
+pub use scan::{find_blocks, scan_blocks};
 pub use write::{MAX_CHUNK, begin_block, end_blobs, end_block, push_blob_end, push_blob_start, push_chunk};
 
 /// What a block holds (`BLK_DATA` and `BLK_BLOBS`, src/bin/pg_dump/pg_backup_archiver.h).

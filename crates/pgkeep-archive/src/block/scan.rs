@@ -1,5 +1,6 @@
 //! Finding blocks where the TOC does not say where they are (`_skipData`, `_skipLOs`, pg_backup_custom.c).
 
+use std::collections::HashSet;
 use std::io::Read;
 
 use super::{BlockKind, BlockRef};
@@ -16,6 +17,23 @@ pub fn scan_blocks(src: &dyn ReadAt, from: u64) -> Result<Vec<BlockRef>> {
     let mut blocks = Vec::new();
     while scan.reader.position() < end {
         blocks.push(scan.block()?);
+    }
+    Ok(blocks)
+}
+
+/// As [`scan_blocks`], up to the last of the blocks that are wanted; those that are not found stay in `wanted`.
+///
+/// What `pg_dump -Fc > file` writes from 16 on must be read so: behind the data it has the table of contents once more.
+/// It opens standard output for appending (`_allocAH`, src/bin/pg_dump/pg_backup_archiver.c), so that what is meant to
+/// replace the table of contents (`_CloseArchive`, pg_backup_custom.c) comes to stand at the end.
+pub fn find_blocks(src: &dyn ReadAt, from: u64, wanted: &mut HashSet<DumpId>) -> Result<Vec<BlockRef>> {
+    let end = src.len().map_err(|source| ArchiveError::Read { offset: from, source })?;
+    let mut scan = Scan { reader: RangeReader::new(src, from), end };
+    let mut blocks = Vec::new();
+    while !wanted.is_empty() && scan.reader.position() < end {
+        let block = scan.block()?;
+        wanted.remove(&block.id);
+        blocks.push(block);
     }
     Ok(blocks)
 }

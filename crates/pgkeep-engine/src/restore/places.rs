@@ -1,8 +1,8 @@
 //! Where each entry's data stands in the archive.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use pgkeep_archive::{DumpId, Offset, ReadAt, Toc, scan_blocks};
+use pgkeep_archive::{DumpId, Offset, ReadAt, Toc, find_blocks};
 
 use super::entry::display;
 use crate::error::{EngineError, ErrorKind, Result};
@@ -32,7 +32,8 @@ pub(crate) fn find(archive: &dyn ReadAt, toc: &Toc, data_start: u64) -> Result<H
     let with_data = || toc.entries.iter().filter(|e| e.has_data && e.offset != Offset::NoData);
     let mut places = HashMap::new();
     if with_data().any(|e| e.offset == Offset::NotSet) {
-        for block in scan_blocks(archive, data_start)? {
+        let mut wanted: HashSet<DumpId> = with_data().map(|e| e.id).collect();
+        for block in find_blocks(archive, data_start, &mut wanted)? {
             // Of two blocks with one id the first counts, as for a reader that scans until it finds it.
             places.entry(block.id).or_insert(Place { from: block.offset, to: block.offset + block.len });
         }
