@@ -7,9 +7,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use failures_support::closed_port;
+use failures_support::data::noise;
 use failures_support::place::Place;
 use failures_support::program::{Ran, run};
-use pgkeep_testbed::{OwnServer, Server, private_server};
+use pgkeep_testbed::{Database, OwnServer, Server, compare_databases, private_server};
 
 /// Backs up with variables set.
 fn backup(place: &Place, database: &str, vars: &[(&str, &str)]) -> Ran {
@@ -78,6 +79,24 @@ fn a_dead_host_is_passed_over() {
     place
         .backup(&format!("postgres://postgres:wrong@127.0.0.1:{live},127.0.0.1:{dead}/postgres"), &[])
         .failed(4, &["password authentication failed"]);
+}
+
+#[test]
+fn a_restore_passes_over_a_dead_host_with_all_its_sessions() {
+    let server = Server::major(17);
+    let (source, target) = (noise(&server, 50_000), Database::create(&server, "restored"));
+    let place = Place::folder();
+    place.backup(&source.url(), &[]).ok();
+    let id = place.holds_one_backup();
+    let into = format!(
+        "host=127.0.0.1,localhost port={},{} user=postgres password={} dbname='{}' target_session_attrs=read-write",
+        closed_port(),
+        server.port(),
+        Server::PASSWORD,
+        target.name()
+    );
+    place.ran(&["restore", &id, "--store", &place.url(), "--into", &into, "--jobs", "3"]).ok();
+    compare_databases(&source, &target).unwrap();
 }
 
 /// A server on a Unix socket, and the socket's directory.

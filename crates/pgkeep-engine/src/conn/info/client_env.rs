@@ -12,6 +12,7 @@ use crate::conn::tls;
 use crate::error::{EngineError, ErrorKind, Result};
 
 /// The environment, and the file of trusted certificates that it may name. Keep it for as long as the client runs.
+#[must_use = "the file of trusted certificates is gone with it"]
 pub struct ClientEnv {
     vars: Vec<(&'static str, String)>,
     _roots: Option<NamedTempFile>,
