@@ -8,6 +8,7 @@ mod piece;
 mod piece_writer;
 mod plan;
 mod run;
+mod selected;
 mod worker;
 
 use std::io::Write;
