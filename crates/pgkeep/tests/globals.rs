@@ -100,6 +100,8 @@ fn roles_and_tablespaces_restored_on_a_fresh_server_are_those_of_the_old_one() {
     assert_eq!(report["roles"].as_array().unwrap().len(), 4, "{report}");
     assert_eq!(report["tablespaces"], serde_json::json!(["fast"]), "{report}");
     assert_eq!(globals(&target), before);
+    let verified = succeed(program().args(["verify", "postgres@latest", "--store"]).arg(store.path()));
+    assert!(String::from_utf8_lossy(&verified).contains("globals   size and SHA-256 match"));
     // The password itself came along.
     let mut psql = target.bin("psql");
     psql.env("PGUSER", "app").env("PGPASSWORD", "pw-of-app").args([

@@ -262,6 +262,9 @@ fn a_partial_backup_says_so_wherever_it_is_shown() {
     let shown = text(&["show", id, "--store", store]);
     assert!(shown.contains(&format!("partial:  {words}")), "{shown}");
     text(&["verify", id, "--store", store]);
+    let target = Database::create(source.server(), "partial");
+    let restored = text(&["restore", id, "--store", store, "--into", &target.url()]);
+    assert!(restored.contains(&format!("partial   {words}")), "{restored}");
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod piece_writer;
 mod plan;
 mod run;
 mod script;
+mod selected;
 mod worker;
 
 use std::io::Write;

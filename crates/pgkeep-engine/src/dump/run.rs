@@ -17,6 +17,7 @@ use super::piece::{Piece, Source, columns_of, split_columns};
 use super::piece_writer::PieceWriter;
 use super::plan;
 use super::script::ScriptTexts;
+use super::selected::{pick_pg_dump, refuse_nothing};
 use super::worker::{self, Done, Message, Shared};
 use super::{DumpOptions, DumpReport, DumpTarget, Format, large_objects};
 use crate::cancel::Cancel;
@@ -26,7 +27,7 @@ use crate::fingerprint::Fingerprint;
 use crate::progress::{Phase, Progress};
 use crate::report::{OptionsRecord, SequenceReport, TableReport, name_text};
 use crate::rows::{Blocks, copy_statement};
-use crate::schema_source::{ClientTool, PgDump, SchemaRequest, SchemaSource, find_tools, pick_tool};
+use crate::schema_source::{PgDump, SchemaRequest, SchemaSource, find_tools};
 use crate::select::{self, Selection};
 use crate::session::{self, encoding_of};
 
@@ -147,36 +148,6 @@ pub fn dump(
         },
         notes: progress.notes_from(0),
     })
-}
-
-fn pick_pg_dump(tools: &[ClientTool], server_major: u32, options: &DumpOptions) -> Result<ClientTool> {
-    let Some((option, major)) = select::needed_major(&options.selection).filter(|(_, m)| *m > server_major)
-    else {
-        return pick_tool(tools, "pg_dump", server_major);
-    };
-    tools.iter().filter(|t| t.major >= major).min_by_key(|t| t.major).cloned().ok_or_else(|| {
-        EngineError::new(
-            ErrorKind::ClientTool,
-            option,
-            format!("it needs pg_dump {major}, and there is none here"),
-        )
-        .hint(format!("install postgresql-client-{major} or newer, or name its folder in PGKEEP_PG_BIN"))
-    })
-}
-
-/// A selection that leaves nothing of a database that has something is a mistake, and no backup.
-fn refuse_nothing(toc: &Toc, options: &DumpOptions, coordinator: &mut Coordinator) -> Result<()> {
-    if !options.selection.chooses()
-        || !select::holds_nothing(toc)
-        || !catalog::has_objects(&mut coordinator.client)?
-    {
-        return Ok(());
-    }
-    let words = options.selection.words();
-    let what = format!("filters of {}", coordinator.client.info().database);
-    let why = format!("nothing of the database is left to back up ({words})");
-    Err(EngineError::new(ErrorKind::Config, what, why)
-        .hint("`pg_dump --schema-only` with the same filters shows what they leave"))
 }
 
 /// A worker that finds no snapshot to import has seen only the effect of the coordinator's loss.

@@ -133,6 +133,7 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
         loading,
         took: began.elapsed(),
         manifest: found.manifest.is_some(),
+        partial: found.manifest.as_ref().and_then(|m| m.dump.partial()),
     };
     if options.json {
         told.json(outcome.as_ref().err());
@@ -218,11 +219,13 @@ struct Told<'t> {
     took: Duration,
     /// Whether the archive has one; else the proof was against the archive's own rows.
     manifest: bool,
+    /// What a full backup has and this one lacks.
+    partial: Option<String>,
 }
 
 impl Told<'_> {
     fn json(&self, failure: Option<&Failure>) {
-        let Told { url, report, verdict, loading, took, manifest } = self;
+        let Told { url, report, verdict, loading, took, manifest, partial } = self;
         let mut result = json!({
             "ok": failure.is_none(),
             "archive": url,
@@ -236,6 +239,7 @@ impl Told<'_> {
             "errors": report.errors.iter().map(|e| json!({
                 "object": e.object, "error": e.error, "sqlstate": e.sqlstate, "hint": e.hint,
             })).collect::<Vec<_>>(),
+            "partial": partial,
             "notes": report.notes,
             "restore_seconds": loading.as_secs_f64(),
             "duration_seconds": took.as_secs_f64(),
@@ -247,7 +251,7 @@ impl Told<'_> {
     }
 
     fn text(&self) {
-        let Told { url, report, verdict, loading, took, manifest } = self;
+        let Told { url, report, verdict, loading, took, manifest, partial } = self;
         for e in &report.errors {
             warn(format!("failed: {}: {}", e.object, e.error));
             if let Some(hint) = &e.hint {
@@ -259,6 +263,9 @@ impl Told<'_> {
         }
         let verb = if report.errors.is_empty() { "restored" } else { "restored in part" };
         print(format!("{verb} {url}"));
+        if let Some(partial) = partial {
+            print(format!("  partial   {partial}"));
+        }
         print(format!("  into      {}", report.database));
         print(format!(
             "  carried   {}, {} in {}",

@@ -64,6 +64,7 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
             "tables": verified.tables,
             "rows": verified.rows,
             "bytes": verified.bytes,
+            "globals": found.manifest.as_ref().is_some_and(|m| m.globals.is_some()),
             "duration_seconds": began.elapsed().as_secs_f64(),
         }));
         return Ok(());
@@ -89,6 +90,9 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
             plural(verified.tables, "table"),
             plural(verified.rows, "row")
         ));
+        if found.manifest.as_ref().is_some_and(|m| m.globals.is_some()) {
+            print("  globals   size and SHA-256 match");
+        }
     } else {
         print("  manifest  none: only its own form was checked");
     }
