@@ -90,7 +90,7 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
             plural(verified.rows, "row")
         ));
     } else {
-        print("  manifest  none: only its own form was checked");
+        print("  manifest  none: only the archive's own form was checked");
     }
     print(format!("  took      {}", duration(began.elapsed())));
     Ok(())
