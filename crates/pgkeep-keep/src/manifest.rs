@@ -146,6 +146,12 @@ pub enum Format {
     Plain,
 }
 
+impl Format {
+    fn is_custom(&self) -> bool {
+        *self == Format::Custom
+    }
+}
+
 /// What a dump found and wrote.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DumpReport {
@@ -153,8 +159,8 @@ pub struct DumpReport {
     pub database: DatabaseIdentity,
     /// Version of the server.
     pub server_version: String,
-    /// Format of the archive.
-    #[serde(default)]
+    /// Format of the archive; not written for the custom one.
+    #[serde(default, skip_serializing_if = "Format::is_custom")]
     pub format: Format,
     /// Make and version of the schema source, such as `pg_dump 17.11`.
     pub schema_source: String,

@@ -108,3 +108,29 @@ fn a_second_backup_is_the_latest_and_leaves_the_first_as_it_was() {
         assert_eq!(target.psql("select count(*) from t"), rows, "{words}");
     }
 }
+
+#[test]
+fn a_script_goes_into_a_bucket_in_parts_and_comes_back_by_a_fresh_machine() {
+    let source = database(18);
+    let bucket = S3::from_env().create_bucket("script");
+    let store = bucket.url("some/prefix");
+    let args = ["--format", "plain", "--compress", "gzip", "--key", "daily", "--segment-size", "4MiB"];
+    let told = backup_with(&source, &store, &args, &bucket.credentials());
+    let id = told["id"].as_str().unwrap();
+    assert_eq!(bucket.multipart_uploads(), [], "no upload dangles");
+    let manifest: Value =
+        serde_json::from_str(&fresh(&bucket, &["show", id, "--store", &store, "--json"])).unwrap();
+    assert!(manifest["object"]["parts"].as_array().unwrap().len() > 2, "{}", manifest["object"]);
+    let key = format!("some/prefix/{}", manifest["object"]["key"].as_str().unwrap());
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("shop.sql.gz");
+    bucket.download(&key, &file);
+    assert_digests(&manifest["object"], &file);
+    succeed(Command::new("gzip").arg("-t").arg(&file));
+    fresh(&bucket, &["verify", id, "--store", &store]);
+    let target = Database::create(source.server(), "target");
+    let restored = fresh(&bucket, &["restore", id, "--into", &target.url(), "--json", "--store", &store]);
+    let restored: Value = serde_json::from_str(&restored).unwrap();
+    assert_eq!((&restored["proven"], &restored["proven_against"]), (&true.into(), &"manifest".into()));
+    compare_databases(&source, &target).unwrap();
+}

@@ -39,8 +39,8 @@ pub struct ScriptReader<R> {
     inner: R,
     split: Split,
     /// Line of the next byte, and of what [`next`](Self::next) gave last.
+    next_line: u64,
     line: u64,
-    event_line: u64,
     /// Dumps that were begun and not ended, by pg_dump's comments.
     open_dumps: u32,
     in_rows: bool,
@@ -49,12 +49,12 @@ pub struct ScriptReader<R> {
 impl<R: BufRead> ScriptReader<R> {
     /// Reads from here on.
     pub fn new(inner: R) -> Self {
-        ScriptReader { inner, split: Split::new(), line: 1, event_line: 1, open_dumps: 0, in_rows: false }
+        ScriptReader { inner, split: Split::new(), next_line: 1, line: 1, open_dumps: 0, in_rows: false }
     }
 
     /// The line on which the last event began, from 1.
     pub fn line(&self) -> u64 {
-        self.event_line
+        self.line
     }
 
     /// The next event, or `None` at the end. Rows that were not taken are passed over.
@@ -76,10 +76,10 @@ impl<R: BufRead> ScriptReader<R> {
             let mut step = Step::On;
             for &b in buf {
                 if self.split.text.is_empty() {
-                    self.event_line = self.line;
+                    self.line = self.next_line;
                 }
                 used += 1;
-                self.line += u64::from(b == b'\n');
+                self.next_line += u64::from(b == b'\n');
                 step = self.split.push(b);
                 if step != Step::On {
                     break;
@@ -124,7 +124,7 @@ impl<R: BufRead> ScriptReader<R> {
             let mut ready = 0;
             while let Some(len) = buf[at..].find_byte(b'\n') {
                 let line = &buf[at..at + len];
-                self.line += 1;
+                self.next_line += 1;
                 at += len + 1;
                 let first = std::mem::replace(&mut mid_line, false);
                 if !first && is_end_mark(&held, line) {
@@ -183,7 +183,7 @@ impl<R: BufRead> ScriptReader<R> {
             (Some(b"copy"), ..) if is_from_stdin(&text) => {
                 let mut rest = Vec::new();
                 self.inner.read_until(b'\n', &mut rest)?;
-                self.line += 1;
+                self.next_line += 1;
                 if !rest.trim_ascii().is_empty() {
                     return Err(invalid("something follows a COPY statement on its line"));
                 }
@@ -201,7 +201,7 @@ impl<R: BufRead> ScriptReader<R> {
         }
         let mut line = vec![b'\\'];
         self.inner.read_until(b'\n', &mut line)?;
-        self.line += 1;
+        self.next_line += 1;
         Ok(ScriptEvent::Command(line.trim_ascii_end().to_vec()))
     }
 
@@ -257,7 +257,10 @@ mod tests {
             out.push(format!("{} {}", script.line(), String::from_utf8_lossy(text)));
             if matches!(event, ScriptEvent::Copy(_)) {
                 let mut rows = Vec::new();
-                script.rows(|r| Ok::<_, io::Error>(rows.extend_from_slice(r)))?;
+                script.rows(|r| {
+                    rows.extend_from_slice(r);
+                    Ok::<_, io::Error>(())
+                })?;
                 out.push(String::from_utf8(rows).unwrap());
             }
         }

@@ -94,7 +94,7 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
             print("  globals   size and SHA-256 match");
         }
     } else {
-        print("  manifest  none: only its own form was checked");
+        print("  manifest  none: only the archive's own form was checked");
     }
     print(format!("  took      {}", duration(began.elapsed())));
     Ok(())
