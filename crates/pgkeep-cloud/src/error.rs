@@ -155,11 +155,15 @@ mod tests {
 
     #[test]
     fn a_refusal_of_a_json_service_names_the_action() {
-        let said = ErrorMetadata::builder().code("AccessDeniedException").message("no policy allows it").build();
+        let said =
+            ErrorMetadata::builder().code("AccessDeniedException").message("no policy allows it").build();
         let e = SdkError::service_error(GetSecretValueError::generic(said), ());
         let e = Asked { what: "secret x".into(), action: "secretsmanager:GetSecretValue" }.failed(&e);
         assert_eq!(e.kind, CloudErrorKind::Denied);
         let text = e.to_string();
-        assert!(text.contains("no policy allows it") && text.contains("secretsmanager:GetSecretValue"), "{text}");
+        assert!(
+            text.contains("no policy allows it") && text.contains("secretsmanager:GetSecretValue"),
+            "{text}"
+        );
     }
 }

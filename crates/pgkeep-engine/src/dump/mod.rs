@@ -8,8 +8,10 @@ mod piece;
 mod piece_writer;
 mod plan;
 mod run;
+mod schema;
 mod script;
 mod selected;
+mod work;
 mod worker;
 
 use std::io::Write;

@@ -1,38 +1,31 @@
 //! The dump itself, step by step.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use bstr::ByteSlice;
 use crossbeam_channel::RecvTimeoutError;
-use pgkeep_archive::{
-    Algorithm, BlockKind, Compression, Compressor, DumpId, Entry, Layout, OffsetMode, SegmentPlan, Toc,
-};
+use pgkeep_archive::{Algorithm, BlockKind, Compression, Compressor, OffsetMode, Toc};
 
-use super::catalog::{self, TableFacts, TableName};
-use super::coordinator::{Coordinator, LockFailure, blockers, lock_pause};
+use super::coordinator::Coordinator;
 use super::output::Output;
-use super::piece::{Piece, Source, columns_of, split_columns};
 use super::piece_writer::PieceWriter;
-use super::plan;
+use super::schema::read_schema;
 use super::script::ScriptTexts;
 use super::selected::{pick_pg_dump, refuse_nothing};
+use super::work::lay_out;
 use super::worker::{self, Done, Message, Shared};
-use super::{DumpOptions, DumpReport, DumpTarget, Format, large_objects};
+use super::{DumpOptions, DumpReport, DumpTarget, Format};
 use crate::cancel::Cancel;
 use crate::conn::ConnInfo;
 use crate::error::{EngineError, ErrorKind, Result};
 use crate::fingerprint::Fingerprint;
 use crate::progress::{Phase, Progress};
 use crate::report::{OptionsRecord, SequenceReport, TableReport, name_text};
-use crate::rows::{Blocks, copy_statement};
-use crate::schema_source::{PgDump, SchemaRequest, SchemaSource, find_tools};
+use crate::schema_source::{PgDump, SchemaSource, find_tools};
 use crate::select::{self, Selection};
 use crate::session::{self, encoding_of};
-
-/// New starts with a fresh snapshot after DDL came between the schema and our locks.
-const STARTS: u32 = 5;
 
 /// How often the coordinator's connection is asked whether it lives while the workers read: without it hours of
 /// reading would be for nothing.
@@ -167,174 +160,6 @@ fn cause(e: EngineError, coordinator: &mut Coordinator) -> EngineError {
     }
 }
 
-/// Reads the TOC and takes our locks while its source still holds its own; starts again with a fresh snapshot
-/// where DDL came between.
-fn read_schema(
-    coordinator: &mut Coordinator,
-    source: &dyn SchemaSource,
-    info: &ConnInfo,
-    options: &DumpOptions,
-    progress: &Progress,
-    cancel: &Cancel,
-) -> Result<(Toc, HashMap<u32, TableName>)> {
-    for start in 1.. {
-        let mut names = HashMap::new();
-        let mut busy = None;
-        let snapshot = coordinator.snapshot.id.clone();
-        let request = SchemaRequest {
-            info,
-            snapshot: &snapshot,
-            selection: &options.selection,
-            lock_timeout: options.lock_timeout,
-            cancel,
-        };
-        let read = source.read(&request, &mut |toc| {
-            session::prepare(&mut coordinator.client, &encoding_of(toc)?)?;
-            let oids: Vec<u32> =
-                toc.entries.iter().filter(|e| e.desc_is("TABLE DATA")).filter_map(oid_of).collect();
-            names = catalog::names(&mut coordinator.client, &oids)?;
-            // LOCK TABLE takes tables and views only (RangeVarCallbackForLockTable, src/backend/commands/lockcmds.c).
-            let lockable: Vec<TableName> =
-                names.values().filter(|t| matches!(t.kind, b'r' | b'p')).cloned().collect();
-            coordinator.lock(&lockable).map_err(|f| match f {
-                LockFailure::Busy(e) => {
-                    busy = Some(e.clone());
-                    e
-                }
-                LockFailure::Other(e) => e,
-            })
-        });
-        match (read, busy) {
-            (Ok(toc), _) => return Ok((toc, names)),
-            (Err(e), Some(_)) => {
-                let who = blockers(info, cancel);
-                if start == STARTS {
-                    return Err(told(e, who));
-                }
-                progress.note(format!("a schema change came between: {}; starting again", e.why));
-                std::thread::sleep(lock_pause(start));
-                cancel.check()?;
-                coordinator.renew()?;
-            }
-            (Err(e), None) if e.kind == ErrorKind::LockTimeout => {
-                return Err(told(e, blockers(info, cancel)));
-            }
-            (Err(e), None) => return Err(e),
-        }
-    }
-    Err(EngineError::cancelled())
-}
-
-fn told(e: EngineError, blockers: Option<String>) -> EngineError {
-    let e = EngineError { kind: ErrorKind::LockTimeout, ..e };
-    match blockers {
-        Some(who) => e.hint(format!("{who}; wait for it to end, or give more time by --lock-timeout")),
-        None => e.hint("give more time by --lock-timeout, or run when no schema change is under way"),
-    }
-}
-
-/// Everything that is known before the first row is read.
-struct Work {
-    layout: Layout,
-    pieces: Vec<Piece>,
-    tables: Vec<TableReport>,
-    /// Aimed size of a segment.
-    segment_size: u64,
-}
-
-fn lay_out(
-    toc: Toc,
-    names: &HashMap<u32, TableName>,
-    coordinator: &mut Coordinator,
-    options: &DumpOptions,
-    compression: Compression,
-    mode: OffsetMode,
-) -> Result<Work> {
-    let server_major = coordinator.client.server_major();
-    let oids: Vec<u32> = names.keys().copied().collect();
-    let facts = catalog::facts(&mut coordinator.client, &oids)?;
-    let blobs = large_objects::by_entry(&toc.entries);
-    let all_blobs: usize = blobs.values().map(Vec::len).sum();
-    let blob_bytes = if all_blobs > 0 { catalog::large_object_bytes(&mut coordinator.client)? } else { 0 };
-    let total: u64 = facts.values().map(|f| f.bytes).sum();
-    let segment = options.segment_size.unwrap_or_else(|| plan::segment_size(total, options.jobs));
-
-    let mut cuts: HashMap<DumpId, Vec<Blocks>> = HashMap::new();
-    if options.segments {
-        let made: HashSet<DumpId> = toc.entries.iter().map(|e| e.id).collect();
-        // Into a table that is there already (data only), a segment would not bring all that its rows refer to.
-        let is_made = |e: &&Entry| e.dependencies.first().is_some_and(|table| made.contains(table));
-        let data = toc.entries.iter().filter(|e| e.has_data && e.desc_is("TABLE DATA"));
-        for entry in data.filter(is_made) {
-            let Some(facts) = oid_of(entry).and_then(|oid| facts.get(&oid)) else { continue };
-            let ranges = plan::cut(facts, server_major, segment);
-            if !ranges.is_empty() {
-                cuts.insert(entry.id, ranges);
-            }
-        }
-    }
-    let segment_plan: Vec<SegmentPlan> = toc
-        .entries
-        .iter()
-        .filter_map(|e| Some(SegmentPlan { entry: e.id, segments: cuts.get(&e.id)?.len() }))
-        .collect();
-    // One spare id for every retry that is still allowed; lost connections are few or the run is lost.
-    let layout = Layout::new(toc, &segment_plan, 64, compression, mode)?;
-
-    let data: HashMap<DumpId, &Entry> =
-        layout.toc().entries.iter().filter(|e| e.has_data).map(|e| (e.id, e)).collect();
-    let mut tables: Vec<TableReport> = Vec::new();
-    let mut of_entry: HashMap<DumpId, usize> = HashMap::new();
-    let mut pieces = Vec::with_capacity(layout.pieces().len());
-    for p in layout.pieces() {
-        let entry = data.get(&p.entry).ok_or_else(|| no_such(p.entry))?;
-        if p.kind == BlockKind::Blobs {
-            let oids = blobs.get(&p.entry).cloned().unwrap_or_default();
-            let bytes = blob_bytes * oids.len() as u64 / all_blobs.max(1) as u64;
-            let source = Source::LargeObjects { oids };
-            pieces.push(Piece { index: p.index, table: None, source, end_mark: false, bytes });
-            continue;
-        }
-        let oid = oid_of(entry).ok_or_else(|| no_such(p.entry))?;
-        let table = names.get(&oid).ok_or_else(|| {
-            EngineError::new(
-                ErrorKind::Server,
-                entry.display().to_string(),
-                "the table is not in the catalog any more",
-            )
-            .hint("it was dropped while the backup began; run it again")
-        })?;
-        let default = TableFacts::default();
-        let facts = facts.get(&oid).unwrap_or(&default);
-        let columns = columns_of(entry.copy.as_ref().map_or(b"".as_slice(), |c| c.as_slice()))?;
-        let blocks = cuts.get(&p.entry).map(|ranges| ranges[p.segment]);
-        let report = *of_entry.entry(p.entry).or_insert_with(|| {
-            tables.push(TableReport {
-                schema: name_text(&table.schema),
-                table: name_text(&table.name),
-                columns: split_columns(&columns).iter().map(|c| name_text(c)).collect(),
-                filter: facts.filter.as_ref().map(|f| name_text(f)),
-                segments: p.of as u32,
-                fingerprint: Fingerprint::default(),
-            });
-            tables.len() - 1
-        });
-        let plain = table.kind != b'f';
-        let sql = copy_statement(&table.quoted, plain, &columns, facts.filter.as_deref(), blocks);
-        pieces.push(Piece {
-            index: p.index,
-            table: Some(report),
-            source: Source::Table { table: table.clone(), sql },
-            end_mark: options.format == Format::Custom || p.segment + 1 == p.of,
-            bytes: facts.bytes / p.of.max(1) as u64,
-        });
-    }
-    if mode == OffsetMode::Known {
-        pieces.sort_by_key(|p| std::cmp::Reverse(p.bytes));
-    }
-    Ok(Work { layout, pieces, tables, segment_size: segment })
-}
-
 /// Runs the workers to the end; the calling thread reads on the coordinator's connection what they must leave.
 fn read_all(
     shared: &Shared<'_, '_>,
@@ -459,14 +284,6 @@ fn archive_size(table_bytes: u64, compression: Compression) -> u64 {
         Algorithm::None => table_bytes / 2 * 3,
         _ => table_bytes / 20 * 11,
     }
-}
-
-fn no_such(id: DumpId) -> EngineError {
-    EngineError::new(ErrorKind::Archive, "planning", format!("entry {id} has data and no table"))
-}
-
-fn oid_of(entry: &Entry) -> Option<u32> {
-    entry.oid.as_ref()?.to_str().ok()?.parse().ok()
 }
 
 /// Sequence states out of the SEQUENCE SET entries: `SELECT pg_catalog.setval('public.s', 5, true);`.

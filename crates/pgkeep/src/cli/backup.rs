@@ -15,8 +15,8 @@ use pgkeep_engine::globals::{Globals, read_globals};
 use pgkeep_engine::progress::Progress;
 use pgkeep_engine::{Cancel, ConnInfo};
 use pgkeep_keep::{
-    BackupId, Format, GlobalsRecord, KeyFacts, KeyTemplate, MANIFEST_VERSION, Manifest, ObjectRecord, Run, safe_name,
-    sweep,
+    BackupId, Format, GlobalsRecord, KeyFacts, KeyTemplate, MANIFEST_VERSION, Manifest, ObjectRecord, Run,
+    safe_name, sweep,
 };
 use pgkeep_store::Store;
 use serde_json::json;
