@@ -29,7 +29,8 @@ impl Account {
     pub fn open(region: Option<&str>) -> Result<Account> {
         let given = region.map(|r| Region::new(r.to_owned()));
         let sdk = runtime::run(async move {
-            let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(ATTEMPT);
+            let timeouts =
+                TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(ATTEMPT);
             let region = RegionProviderChain::first_try(given).or_default_provider();
             let loader = aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts.build());
             Ok(loader.region(region).load().await)
@@ -43,7 +44,8 @@ impl Account {
     /// As [`open`](Self::open).
     pub fn of(name_or_arn: &str, region: Option<&str>) -> Result<Account> {
         // arn:partition:service:region:account:resource (IAM User Guide, "Amazon Resource Names").
-        let named = name_or_arn.strip_prefix("arn:").and_then(|arn| arn.split(':').nth(2)).filter(|r| !r.is_empty());
+        let named =
+            name_or_arn.strip_prefix("arn:").and_then(|arn| arn.split(':').nth(2)).filter(|r| !r.is_empty());
         Account::open(region.or(named))
     }
 

@@ -57,7 +57,11 @@ impl Account {
             match request.send().await {
                 Ok(found) => match found.db_clusters().first() {
                     Some(cluster) => of_cluster(&clusters.what, cluster, role.unwrap_or_default()),
-                    None => Err(CloudError::new(CloudErrorKind::NotFound, clusters.what, "there is no such cluster")),
+                    None => Err(CloudError::new(
+                        CloudErrorKind::NotFound,
+                        clusters.what,
+                        "there is no such cluster",
+                    )),
                 },
                 Err(e) => Err(match clusters.failed(&e) {
                     e if e.kind == CloudErrorKind::NotFound => {
@@ -81,12 +85,24 @@ fn found<T>(answer: Result<T>) -> Result<Option<T>> {
 
 fn of_instance(what: &str, i: &DbInstance, role: Option<Role>) -> Result<RdsPlace> {
     if role.is_some() {
-        return Err(CloudError::new(CloudErrorKind::Unfit, what, "it is an instance, and role=… goes with a cluster")
-            .hint("leave role=… out, or name the cluster"));
+        return Err(CloudError::new(
+            CloudErrorKind::Unfit,
+            what,
+            "it is an instance, and role=… goes with a cluster",
+        )
+        .hint("leave role=… out, or name the cluster"));
     }
     let endpoint = i.endpoint();
     let status = i.db_instance_status();
-    place(what, i.engine(), status, endpoint.and_then(|e| e.address()), endpoint.and_then(|e| e.port()), i.db_name(), None)
+    place(
+        what,
+        i.engine(),
+        status,
+        endpoint.and_then(|e| e.address()),
+        endpoint.and_then(|e| e.port()),
+        i.db_name(),
+        None,
+    )
 }
 
 fn of_cluster(what: &str, c: &DbCluster, role: Role) -> Result<RdsPlace> {
@@ -157,8 +173,12 @@ mod tests {
     #[test]
     fn a_clusters_reader_is_preferred_and_its_writer_can_be_asked_for() {
         let host = |role| of_cluster("RDS c", &cluster().build(), role).unwrap().host;
-        assert_eq!((host(Role::default()), host(Role::Writer)), ("r.cluster-ro-x".into(), "w.cluster-x".into()));
-        let single = DbCluster::builder().engine("postgres").status("available").port(1).endpoint("w").build();
+        assert_eq!(
+            (host(Role::default()), host(Role::Writer)),
+            ("r.cluster-ro-x".into(), "w.cluster-x".into())
+        );
+        let single =
+            DbCluster::builder().engine("postgres").status("available").port(1).endpoint("w").build();
         assert_eq!(of_cluster("RDS c", &single, Role::Reader).unwrap().host, "w");
     }
 

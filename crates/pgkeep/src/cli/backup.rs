@@ -15,7 +15,10 @@ use pgkeep_keep::{BackupId, MANIFEST_VERSION, Manifest, ObjectRecord, Run, safe_
 use pgkeep_store::Store;
 use serde_json::json;
 
-use crate::config::{Config, Named};
+use super::Command;
+use super::layers::{parse_with, store as store_of};
+use crate::config::Config;
+use crate::connect::{self, PasswordFlags, Target};
 use crate::failure::{Exit, Failure, Result};
 use crate::show::{Display, ProgressMode, bytes, count, duration, plural, print, print_json, warn};
 use crate::signals;
@@ -30,8 +33,10 @@ pub(super) struct Options {
     databases: Vec<String>,
     /// Where to: /folder, file:///folder, s3://bucket/prefix, gs://…, az://…, or - for standard output (an archive
     /// alone, without manifest) [default: the configured store, else ./backups]
-    #[arg(long, value_name = "STORE")]
+    #[arg(long, visible_alias = "store", value_name = "STORE", env = "PGKEEP_STORE")]
     to: Option<String>,
+    #[command(flatten)]
+    password: PasswordFlags,
     /// Keep it under this name [default: the configured name, else the database's]
     #[arg(long)]
     name: Option<String>,
@@ -67,13 +72,13 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
     }
     let mut failures = Vec::new();
     for words in &options.databases {
-        let done = config.database(words).and_then(|named| one(options, config, &named, &cancel));
+        let done = backup(options, config, words, &cancel);
         if let Err(failure) = done {
             if options.databases.len() == 1 {
                 return Err(failure);
             }
             // The URL can hold a password; the failure itself names host and database.
-            let name = if ConnInfo::looks_like(words) { "a database" } else { words };
+            let name = if connect::is_place(words) { "a database" } else { words };
             warn(format!("pgkeep: error: {name}: {}", failure.message));
             failures.push(failure);
             if cancel.is_raised() {
@@ -89,13 +94,24 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
     }
 }
 
-fn dump_options(options: &Options, named: &Named<'_>) -> Result<DumpOptions> {
-    let settings = named.settings;
-    let jobs = options.jobs.or(settings.and_then(|s| s.jobs)).unwrap_or_else(default_jobs);
+/// Backs up one database, by the options of its own entry if it has one.
+fn backup(options: &Options, config: &Config, words: &str, cancel: &Cancel) -> Result<()> {
+    let target = connect::target(words, &options.password, config)?;
+    match target.name {
+        Some(name) => match parse_with(&config.settings_of(Some(name)))?.command {
+            Command::Backup(own) => one(&own, &target, cancel),
+            _ => one(options, &target, cancel),
+        },
+        None => one(options, &target, cancel),
+    }
+}
+
+fn dump_options(options: &Options) -> Result<DumpOptions> {
+    let jobs = options.jobs.unwrap_or_else(default_jobs);
     if jobs == 0 || jobs > 256 {
         return Err(Failure::usage(format!("--jobs {jobs}: from 1 to 256")));
     }
-    let compress = options.compress.as_deref().or(settings.and_then(|s| s.compress.as_deref()));
+    let compress = options.compress.as_deref();
     let compression = match compress {
         None => None,
         Some(text) => {
@@ -103,11 +119,10 @@ fn dump_options(options: &Options, named: &Named<'_>) -> Result<DumpOptions> {
         }
     };
     let defaults = DumpOptions::default();
-    let lock_timeout =
-        match options.lock_timeout.as_deref().or(settings.and_then(|s| s.lock_timeout.as_deref())) {
-            None => defaults.lock_timeout,
-            Some(text) => lock_timeout(text)?,
-        };
+    let lock_timeout = match options.lock_timeout.as_deref() {
+        None => defaults.lock_timeout,
+        Some(text) => lock_timeout(text)?,
+    };
     if options.segment_size.is_some_and(|s| s.as_u64() < 64 << 10) {
         return Err(Failure::usage("--segment-size: at least 64KiB"));
     }
@@ -134,24 +149,24 @@ fn lock_timeout(text: &str) -> Result<Option<Duration>> {
         })
 }
 
-fn one(options: &Options, config: &Config, named: &Named<'_>, cancel: &Cancel) -> Result<()> {
-    let info = ConnInfo::parse(&named.url)?;
-    let dump_options = dump_options(options, named)?;
+fn one(options: &Options, target: &Target<'_>, cancel: &Cancel) -> Result<()> {
+    let info = &target.info;
+    let dump_options = dump_options(options)?;
     let began = Instant::now();
     let progress = Arc::new(Progress::new());
     if options.to.as_deref() == Some("-") {
         let report = {
             let _display = Display::start(options.progress, &progress);
             let mut out = raw_stdout()?;
-            dump(&info, &dump_options, DumpTarget::Pipe(&mut out), &progress, cancel)?
+            dump(info, &dump_options, DumpTarget::Pipe(&mut out), &progress, cancel)?
         };
         return told_pipe(options, &report, began.elapsed());
     }
-    let store = Store::open(&config.store(options.to.as_deref(), named.store.as_deref()))?;
-    let name = safe_name(options.name.as_deref().or(named.name).unwrap_or(&info.database));
+    let store = Store::open(&store_of(options.to.as_deref()))?;
+    let name = safe_name(options.name.as_deref().or(target.name).unwrap_or(&info.database));
     let manifest = {
         let _display = Display::start(options.progress, &progress);
-        into_store(&store, &name, &info, &dump_options, &progress, cancel)?
+        into_store(&store, &name, info, &dump_options, &progress, cancel)?
     };
     told(options, &store, &manifest, began.elapsed());
     Ok(())
