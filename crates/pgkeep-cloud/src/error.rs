@@ -4,6 +4,7 @@ use std::error::Error as StdError;
 use std::fmt;
 
 use aws_credential_types::provider::error::CredentialsError;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
@@ -75,15 +76,16 @@ pub(crate) struct Asked<'a> {
 
 impl Asked<'_> {
     /// What the SDK's error means. Codes: the services' API references, "Common Errors" and each operation's "Errors".
-    pub(crate) fn failed<E, R>(&self, e: &SdkError<E, R>) -> CloudError
+    pub(crate) fn failed<E>(&self, e: &SdkError<E, HttpResponse>) -> CloudError
     where
         E: ProvideErrorMetadata + StdError + 'static,
-        R: fmt::Debug + 'static,
     {
         if let Some(source) = credentials_error(e) {
             return no_credentials(&self.what, source);
         }
-        let Some(code) = e.code() else {
+        // Proxies and endpoint policies refuse in forms of their own.
+        let forbidden = e.raw_response().is_some_and(|r| r.status().as_u16() == 403);
+        let Some(code) = e.code().or(forbidden.then_some("AccessDenied")) else {
             return CloudError::new(CloudErrorKind::Unreachable, &self.what, chain(e))
                 .hint("check the network, the region and AWS_ENDPOINT_URL");
         };
@@ -149,21 +151,27 @@ fn chain(e: &dyn StdError) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
     use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
+    use aws_smithy_runtime_api::http::StatusCode;
+    use aws_smithy_types::body::SdkBody;
     use aws_smithy_types::error::ErrorMetadata;
 
+    fn told(code: &str) -> CloudError {
+        let said = ErrorMetadata::builder().code(code).message("because").build();
+        let response = HttpResponse::new(StatusCode::try_from(400).unwrap(), SdkBody::empty());
+        let e = SdkError::service_error(GetSecretValueError::generic(said), response);
+        Asked { what: "secret x".into(), action: "secretsmanager:GetSecretValue" }.failed(&e)
+    }
+
     #[test]
-    fn a_refusal_of_a_json_service_names_the_action() {
-        let said =
-            ErrorMetadata::builder().code("AccessDeniedException").message("no policy allows it").build();
-        let e = SdkError::service_error(GetSecretValueError::generic(said), ());
-        let e = Asked { what: "secret x".into(), action: "secretsmanager:GetSecretValue" }.failed(&e);
+    fn a_refusal_names_the_action_and_wrong_credentials_are_told_apart() {
+        let e = told("AccessDeniedException");
         assert_eq!(e.kind, CloudErrorKind::Denied);
         let text = e.to_string();
-        assert!(
-            text.contains("no policy allows it") && text.contains("secretsmanager:GetSecretValue"),
-            "{text}"
-        );
+        assert!(text.contains("because") && text.contains("secretsmanager:GetSecretValue"), "{text}");
+        assert_eq!(told("ExpiredTokenException").kind, CloudErrorKind::Credentials);
+        assert_eq!(told("InternalFailure").kind, CloudErrorKind::Other);
     }
 }

@@ -23,6 +23,6 @@ pub mod select;
 pub mod session;
 
 pub use cancel::Cancel;
-pub use conn::{Client, ConnInfo};
+pub use conn::{Client, ConnInfo, Password};
 pub use error::{EngineError, ErrorKind, Result};
 pub use platform::Platform;

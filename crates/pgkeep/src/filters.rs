@@ -1,19 +1,17 @@
-//! What of a database to back up, as flags and as keys of the configuration.
+//! What of a database to back up.
 
 use std::path::PathBuf;
 
 use clap::Args;
 use clap::builder::PossibleValuesParser;
-use pgkeep_engine::select::{PRESETS, Selection, preset, read_filter_file};
-use serde::Deserialize;
+use pgkeep_engine::select::{PRESETS, Selection, read_filter_file};
 
 use crate::failure::{Failure, Result};
 
 const SECTIONS: [&str; 3] = ["pre-data", "data", "post-data"];
 
 /// pg_dump's filters, with its patterns and meaning.
-#[derive(Debug, Clone, Default, Args, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "What to back up (as in pg_dump)")]
 pub(crate) struct Filters {
     /// Only these schemas
@@ -94,50 +92,43 @@ pub(crate) struct Filters {
 }
 
 impl Filters {
-    /// What these flags choose, and where they say nothing, the configuration; a list on the command line stands in
-    /// place of the configured one. Reads the filter files.
-    pub(crate) fn selection(&self, configured: Option<&Filters>) -> Result<Selection> {
-        let none = Filters::default();
-        let other = configured.unwrap_or(&none);
-        let list = |own: &Vec<String>, other: &Vec<String>| if own.is_empty() { other } else { own }.clone();
+    /// What these flags choose. Reads the filter files.
+    pub(crate) fn selection(&self) -> Result<Selection> {
         let mut selection = Selection {
-            schemas: list(&self.schemas, &other.schemas),
-            exclude_schemas: list(&self.exclude_schemas, &other.exclude_schemas),
-            tables: list(&self.tables, &other.tables),
-            table_and_children: list(&self.table_and_children, &other.table_and_children),
-            exclude_tables: list(&self.exclude_tables, &other.exclude_tables),
-            exclude_table_and_children: list(
-                &self.exclude_table_and_children,
-                &other.exclude_table_and_children,
-            ),
-            exclude_table_data: list(&self.exclude_table_data, &other.exclude_table_data),
-            exclude_table_data_and_children: list(
-                &self.exclude_table_data_and_children,
-                &other.exclude_table_data_and_children,
-            ),
-            extensions: list(&self.extensions, &other.extensions),
-            exclude_extensions: list(&self.exclude_extensions, &other.exclude_extensions),
-            include_foreign_data: list(&self.include_foreign_data, &other.include_foreign_data),
-            sections: list(&self.sections, &other.sections),
-            schema_only: self.schema_only || (other.schema_only && !self.data_only),
-            data_only: self.data_only || (other.data_only && !self.schema_only),
-            no_owner: self.no_owner || other.no_owner,
-            no_privileges: self.no_privileges || other.no_privileges,
-            no_comments: self.no_comments || other.no_comments,
-            no_publications: self.no_publications || other.no_publications,
-            no_subscriptions: self.no_subscriptions || other.no_subscriptions,
-            no_unlogged_table_data: self.no_unlogged_table_data || other.no_unlogged_table_data,
-            large_objects: self.large_objects_wanted().or(other.large_objects_wanted()),
-            strict_names: self.strict_names || other.strict_names,
-            preset: self.preset.clone().or_else(|| other.preset.clone()),
+            schemas: self.schemas.clone(),
+            exclude_schemas: self.exclude_schemas.clone(),
+            tables: self.tables.clone(),
+            table_and_children: self.table_and_children.clone(),
+            exclude_tables: self.exclude_tables.clone(),
+            exclude_table_and_children: self.exclude_table_and_children.clone(),
+            exclude_table_data: self.exclude_table_data.clone(),
+            exclude_table_data_and_children: self.exclude_table_data_and_children.clone(),
+            extensions: self.extensions.clone(),
+            exclude_extensions: self.exclude_extensions.clone(),
+            include_foreign_data: self.include_foreign_data.clone(),
+            sections: self.sections.clone(),
+            schema_only: self.schema_only,
+            data_only: self.data_only,
+            no_owner: self.no_owner,
+            no_privileges: self.no_privileges,
+            no_comments: self.no_comments,
+            no_publications: self.no_publications,
+            no_subscriptions: self.no_subscriptions,
+            no_unlogged_table_data: self.no_unlogged_table_data,
+            large_objects: self.large_objects_wanted(),
+            strict_names: self.strict_names,
+            preset: self.preset.clone(),
         };
-        for file in if self.filter.is_empty() { &other.filter } else { &self.filter } {
+        for file in &self.filter {
             let name = file.display().to_string();
             let text = std::fs::read_to_string(file)
                 .map_err(|e| Failure::usage(format!("reading filter file {name}: {e}")))?;
             read_filter_file(&text, &name, &mut selection)?;
         }
-        check(&selection)?;
+        // clap sees to it on the command line, but not where one of them is configured.
+        if selection.schema_only && selection.data_only {
+            return Err(Failure::usage("schema_only and data_only exclude each other"));
+        }
         Ok(selection)
     }
 
@@ -146,53 +137,6 @@ impl Filters {
             (_, true) => Some(false),
             (true, _) => Some(true),
             _ => None,
-        }
-    }
-}
-
-/// What clap has seen to on the command line may still come from the configuration.
-fn check(selection: &Selection) -> Result<()> {
-    if selection.schema_only && selection.data_only {
-        return Err(Failure::usage("schema_only and data_only exclude each other"));
-    }
-    if let Some(bad) = selection.sections.iter().find(|s| !SECTIONS.contains(&s.as_str())) {
-        return Err(Failure::usage(format!("section \"{bad}\": it is one of {}", SECTIONS.join(", "))));
-    }
-    if let Some(bad) = selection.preset.as_ref().filter(|p| preset(p).is_none()) {
-        let known: Vec<&str> = PRESETS.iter().map(|p| p.name).collect();
-        return Err(Failure::usage(format!("preset \"{bad}\": it is one of {}", known.join(", "))));
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_command_line_comes_first_and_the_configuration_fills_what_it_leaves() {
-        let configured: Filters = toml::from_str(
-            "schemas = ['a']\nexclude_table_data = ['*.log']\nschema_only = true\nno_large_objects = true",
-        )
-        .unwrap();
-        let flags = Filters { schemas: vec!["b".into()], data_only: true, ..Filters::default() };
-        let s = flags.selection(Some(&configured)).unwrap();
-        assert_eq!((s.schemas, s.exclude_table_data), (vec!["b".to_owned()], vec!["*.log".to_owned()]));
-        assert_eq!((s.schema_only, s.data_only, s.large_objects), (false, true, Some(false)));
-        assert_eq!(Filters::default().selection(None).unwrap(), Selection::default());
-    }
-
-    #[test]
-    fn nonsense_in_the_configuration_is_refused() {
-        for (text, words) in [
-            ("schema_only = true\ndata_only = true", "exclude each other"),
-            ("sections = ['date']", "pre-data"),
-            ("preset = 'heroku'", "supabase"),
-            ("filter = ['/no/such/file']", "/no/such/file"),
-        ] {
-            let filters: Filters = toml::from_str(text).unwrap();
-            let e = Filters::default().selection(Some(&filters)).unwrap_err();
-            assert!(e.message.contains(words), "{}", e.message);
         }
     }
 }

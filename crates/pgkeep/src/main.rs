@@ -2,6 +2,7 @@
 
 mod cli;
 mod config;
+mod connect;
 mod failure;
 mod filters;
 mod resolve;

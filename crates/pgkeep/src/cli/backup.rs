@@ -21,8 +21,11 @@ use pgkeep_keep::{
 use pgkeep_store::Store;
 use serde_json::json;
 
+use super::Command;
 use super::format::{FormatName, compression, extension};
-use crate::config::{Config, Named};
+use super::layers::{parse_with, store as store_of};
+use crate::config::Config;
+use crate::connect::{self, PasswordFlags, Target};
 use crate::failure::{Exit, Failure, Result};
 use crate::filters::Filters;
 use crate::show::{Display, ProgressMode, bytes, count, duration, plural, print, print_json, warn};
@@ -38,7 +41,7 @@ pub(super) struct Options {
     databases: Vec<String>,
     /// Where to: /folder, file:///folder, s3://bucket/prefix, gs://…, az://…, or - for standard output (an archive
     /// alone, without manifest) [default: the configured store, else ./backups]
-    #[arg(long, value_name = "STORE")]
+    #[arg(long, visible_alias = "store", value_name = "STORE", env = "PGKEEP_STORE")]
     to: Option<String>,
     /// Every database of the server, each under its own name; roles and tablespaces come along
     #[arg(long)]
@@ -52,6 +55,8 @@ pub(super) struct Options {
     /// With --all: without roles and tablespaces
     #[arg(long)]
     no_globals: bool,
+    #[command(flatten)]
+    password: PasswordFlags,
     /// Keep it under this name [default: the configured name, else the database's]
     #[arg(long)]
     name: Option<String>,
@@ -99,14 +104,13 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
     }
     let mut failures = Vec::new();
     for words in &options.databases {
-        let back_up = if options.all { all::run } else { one };
-        let done = config.database(words).and_then(|named| back_up(options, config, &named, &cancel));
+        let done = backup(options, config, words, &cancel);
         if let Err(failure) = done {
             if options.databases.len() == 1 {
                 return Err(failure);
             }
             // The URL can hold a password; the failure itself names host and database.
-            let name = if ConnInfo::looks_like(words) { "a database" } else { words };
+            let name = if connect::is_place(words) { "a database" } else { words };
             warn(format!("pgkeep: error: {name}: {}", failure.message));
             failures.push(failure);
             if cancel.is_raised() {
@@ -122,13 +126,28 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
     }
 }
 
-fn dump_options(options: &Options, named: &Named<'_>) -> Result<DumpOptions> {
-    let settings = named.settings;
-    let jobs = options.jobs.or(settings.and_then(|s| s.jobs)).unwrap_or_else(default_jobs);
+/// Backs up one database, by the options of its own entry if it has one.
+fn backup(options: &Options, config: &Config, words: &str, cancel: &Cancel) -> Result<()> {
+    let target = connect::target(words, &options.password, config)?;
+    match target.name {
+        Some(name) => match parse_with(&config.settings_of(Some(name)))?.command {
+            Command::Backup(own) => back_up(&own, &target, cancel),
+            _ => back_up(options, &target, cancel),
+        },
+        None => back_up(options, &target, cancel),
+    }
+}
+
+fn back_up(options: &Options, target: &Target<'_>, cancel: &Cancel) -> Result<()> {
+    if options.all { all::run(options, target, cancel) } else { one(options, target, cancel) }
+}
+
+fn dump_options(options: &Options) -> Result<DumpOptions> {
+    let jobs = options.jobs.unwrap_or_else(default_jobs);
     if jobs == 0 || jobs > 256 {
         return Err(Failure::usage(format!("--jobs {jobs}: from 1 to 256")));
     }
-    let compress = options.compress.as_deref().or(settings.and_then(|s| s.compress.as_deref()));
+    let compress = options.compress.as_deref();
     let format = options.format.into();
     let compression = match compress {
         None if format == Format::Plain => Some(Algorithm::Zstd.into()),
@@ -136,11 +155,10 @@ fn dump_options(options: &Options, named: &Named<'_>) -> Result<DumpOptions> {
         Some(text) => Some(compression(text)?),
     };
     let defaults = DumpOptions::default();
-    let lock_timeout =
-        match options.lock_timeout.as_deref().or(settings.and_then(|s| s.lock_timeout.as_deref())) {
-            None => defaults.lock_timeout,
-            Some(text) => lock_timeout(text)?,
-        };
+    let lock_timeout = match options.lock_timeout.as_deref() {
+        None => defaults.lock_timeout,
+        Some(text) => lock_timeout(text)?,
+    };
     if options.segment_size.is_some_and(|s| s.as_u64() < 64 << 10) {
         return Err(Failure::usage("--segment-size: at least 64KiB"));
     }
@@ -151,7 +169,7 @@ fn dump_options(options: &Options, named: &Named<'_>) -> Result<DumpOptions> {
         segments: !options.no_segments,
         segment_size: options.segment_size.map(|s| s.as_u64()),
         lock_timeout,
-        selection: options.filters.selection(settings.map(|s| &s.filters))?,
+        selection: options.filters.selection()?,
         ..defaults
     })
 }
@@ -170,9 +188,8 @@ fn lock_timeout(text: &str) -> Result<Option<Duration>> {
 }
 
 /// The layout of keys; with several databases one that tells them apart.
-fn key_template(options: &Options, config: &Config, named: &Named<'_>) -> Result<KeyTemplate> {
-    let key = options.key.as_deref().or(named.settings.and_then(|s| s.key.as_deref())).or(config.key());
-    let key = key.map_or(Ok(KeyTemplate::default()), KeyTemplate::parse)?;
+fn key_template(options: &Options) -> Result<KeyTemplate> {
+    let key = options.key.as_deref().map_or(Ok(KeyTemplate::default()), KeyTemplate::parse)?;
     if (options.all || options.databases.len() > 1) && !key.tells_databases_apart() {
         return Err(Failure::usage(
             "--key: several databases would get one key\n  hint: put {database} or {id} into the template",
@@ -181,27 +198,27 @@ fn key_template(options: &Options, config: &Config, named: &Named<'_>) -> Result
     Ok(key)
 }
 
-fn one(options: &Options, config: &Config, named: &Named<'_>, cancel: &Cancel) -> Result<()> {
-    let info = ConnInfo::parse(&named.url)?;
-    let dump_options = dump_options(options, named)?;
+fn one(options: &Options, target: &Target<'_>, cancel: &Cancel) -> Result<()> {
+    let info = &target.info;
+    let dump_options = dump_options(options)?;
     let began = Instant::now();
     let progress = Arc::new(Progress::new());
     if options.to.as_deref() == Some("-") {
         let report = {
             let _display = Display::start(options.progress, &progress);
             let mut out = raw_stdout()?;
-            dump(&info, &dump_options, DumpTarget::Pipe(&mut out), &progress, cancel)?
+            dump(info, &dump_options, DumpTarget::Pipe(&mut out), &progress, cancel)?
         };
         return told_pipe(options, &report, began.elapsed());
     }
-    let store = Store::open(&config.store(options.to.as_deref(), named.store.as_deref()))?;
-    let key = key_template(options, config, named)?;
-    let name = safe_name(options.name.as_deref().or(named.name).unwrap_or(&info.database));
+    let store = Store::open(&store_of(options.to.as_deref()))?;
+    let key = key_template(options)?;
+    let name = safe_name(options.name.as_deref().or(target.name).unwrap_or(&info.database));
     let manifest = {
         let _display = Display::start(options.progress, &progress);
-        let globals = if options.globals { Some(read_globals(&info, cancel)?) } else { None };
+        let globals = if options.globals { Some(read_globals(info, cancel)?) } else { None };
         let place = Place { store: &store, name: &name, key: &key };
-        into_store(&place, &info, globals.as_ref(), &dump_options, &progress, cancel)?
+        into_store(&place, info, globals.as_ref(), &dump_options, &progress, cancel)?
     };
     told(options, &store, &manifest, began.elapsed());
     Ok(())

@@ -3,14 +3,16 @@
 mod store;
 
 use clap::Parser;
-use pgkeep_engine::ConnInfo;
 use pgkeep_engine::check::{Class, DatabaseCheck, Finding, check_database};
 use pgkeep_engine::dump::DumpOptions;
-use pgkeep_engine::{Cancel, ErrorKind};
+use pgkeep_engine::{Cancel, ConnInfo, ErrorKind};
 use serde::Serialize;
 use std::time::Duration;
 
-use crate::config::{Config, Named};
+use super::Command;
+use super::layers::{parse_with, store as store_of};
+use crate::config::Config;
+use crate::connect::{self, PasswordFlags};
 use crate::failure::{Exit, Failure, Result};
 use crate::show::{bytes, count, duration, plural, print, print_json};
 use crate::signals;
@@ -22,8 +24,10 @@ pub(super) struct Options {
     #[arg(required = true, value_name = "DATABASE")]
     databases: Vec<String>,
     /// The store to check as well [default: the configured store, else ./backups]
-    #[arg(long, visible_alias = "store", value_name = "STORE")]
+    #[arg(long, visible_alias = "store", value_name = "STORE", env = "PGKEEP_STORE")]
     to: Option<String>,
+    #[command(flatten)]
+    password: PasswordFlags,
     /// Print the result as JSON
     #[arg(long)]
     pub(super) json: bool,
@@ -44,8 +48,12 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
     let cancel = signals::cancel_on_signals().map_err(|e| Failure::usage(format!("signal handlers: {e}")))?;
     let mut all = Vec::new();
     for words in &options.databases {
-        let named = config.database(words)?;
-        all.push(one(options, config, &named, &cancel)?);
+        let info = connect::target(words, &options.password, config)?.info;
+        let store = match parse_with(&config.settings_of(Some(words)))?.command {
+            Command::Check(own) => store_of(own.to.as_deref()),
+            _ => store_of(options.to.as_deref()),
+        };
+        all.push(one(&info, store, &cancel)?);
     }
     let worst = all.iter().flat_map(|c| &c.problems).map(|f| exit_of(f.class)).min_by_key(|e| rank(*e));
     if options.json {
@@ -63,10 +71,8 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
     }
 }
 
-fn one(options: &Options, config: &Config, named: &Named<'_>, cancel: &Cancel) -> Result<Checked> {
-    let info = ConnInfo::parse(&named.url)?;
-    let store_url = config.store(options.to.as_deref(), named.store.as_deref());
-    let (facts, mut problems) = match check_database(&info, &DumpOptions::default(), cancel) {
+fn one(info: &ConnInfo, store_url: String, cancel: &Cancel) -> Result<Checked> {
+    let (facts, mut problems) = match check_database(info, &DumpOptions::default(), cancel) {
         Ok(mut facts) => {
             let problems = std::mem::take(&mut facts.findings);
             (Some(facts), problems)

@@ -16,7 +16,7 @@ use pgkeep_store::Store;
 use serde_json::json;
 
 use super::format::{FormatName, compression};
-use crate::config::Config;
+use super::layers::store;
 use crate::failure::{Exit, Failure, Result};
 use crate::resolve::{resolve, split};
 use crate::show::{Display, ProgressMode, bytes, duration, print, print_json, warn};
@@ -27,7 +27,7 @@ use crate::target::ArchiveUpload;
 #[derive(Parser)]
 pub(super) struct Options {
     /// An id or its beginning, name@latest, or the URL or file of any custom-format archive, pg_dump's own included
-    backup: String,
+    pub(super) backup: String,
     /// What to write
     #[arg(long, value_enum)]
     format: FormatName,
@@ -51,7 +51,7 @@ pub(super) struct Options {
     progress: ProgressMode,
 }
 
-pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
+pub(super) fn run(options: &Options) -> Result<()> {
     let cancel = signals::cancel_on_signals().map_err(|e| Failure::usage(format!("signal handlers: {e}")))?;
     if options.format == FormatName::Custom {
         return Err(Failure::usage(
@@ -59,7 +59,7 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
         ));
     }
     let compression = compression_of(options)?;
-    let found = resolve(&options.backup, || config.store(options.store.as_deref(), None))?;
+    let found = resolve(&options.backup, || store(options.store.as_deref()))?;
     let archive = StoredArchive::open(&found.store, &found.key)?;
     if ScriptSource::open(&archive, &found.key)?.is_some() {
         return Err(Failure::usage(format!(

@@ -5,7 +5,7 @@ use pgkeep_keep::{Catalogue, Manifest};
 use pgkeep_store::Store;
 use serde_json::json;
 
-use crate::config::Config;
+use super::layers::store;
 use crate::failure::{Failure, Result};
 use crate::show::{bytes, count, print, print_json, short_time, table, warn};
 
@@ -13,7 +13,7 @@ use crate::show::{bytes, count, print, print_json, short_time, table, warn};
 #[derive(Parser)]
 pub(super) struct Options {
     /// Only backups kept under this name
-    name: Option<String>,
+    pub(super) name: Option<String>,
     /// The store [default: the configured store, else ./backups]
     #[arg(long, visible_alias = "from")]
     store: Option<String>,
@@ -22,8 +22,8 @@ pub(super) struct Options {
     pub(super) json: bool,
 }
 
-pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
-    let store = Store::open(&config.store(options.store.as_deref(), None))?;
+pub(super) fn run(options: &Options) -> Result<()> {
+    let store = Store::open(&store(options.store.as_deref()))?;
     let catalogue = Catalogue::new(store);
     let mut listed = catalogue.list()?;
     listed.retain(|l| options.name.as_ref().is_none_or(|n| *n == l.name));

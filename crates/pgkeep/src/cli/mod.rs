@@ -3,8 +3,11 @@
 mod backup;
 mod check;
 mod completions;
+mod config;
 mod convert;
 mod format;
+mod init;
+pub(crate) mod layers;
 mod list;
 mod restore;
 mod role;
@@ -14,12 +17,13 @@ mod verify;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{FromArgMatches, Parser, Subcommand};
 use serde_json::json;
 
 use crate::config::Config;
 use crate::failure::Result;
 use crate::show::{print_json, warn};
+pub(crate) use layers::command;
 
 const AFTER: &str = "\
 Exit codes: 0 success, 1 failed, 2 usage or configuration, 3 damage or a difference \
@@ -55,6 +59,10 @@ enum Command {
     Check(check::Options),
     /// Print the SQL that makes a role for backups
     Role(role::Options),
+    /// Write a commented configuration file
+    Init(init::Options),
+    /// Check the configuration file, or print its JSON schema
+    Config(config::Options),
     /// Print shell completions
     Completions(completions::Options),
     /// Print the manual page
@@ -64,18 +72,13 @@ enum Command {
 
 /// Runs the program.
 pub(crate) fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let json = match &cli.command {
-        Command::Backup(o) => o.json,
-        Command::Restore(o) => o.json,
-        Command::Convert(o) => o.json,
-        Command::List(o) => o.json,
-        Command::Show(o) => o.json,
-        Command::Verify(o) => o.json,
-        Command::Check(o) => o.json,
-        Command::Role(_) | Command::Completions(_) | Command::Man => false,
-    };
-    match run(cli) {
+    let cli = Cli::from_arg_matches(&command().get_matches()).unwrap_or_else(|e| e.exit());
+    let mut json = wants_json(&cli.command);
+    let done = layered(cli).and_then(|(cli, config)| {
+        json = wants_json(&cli.command);
+        run(cli, &config)
+    });
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             if json && !failure.told {
@@ -87,22 +90,54 @@ pub(crate) fn main() -> ExitCode {
     }
 }
 
-fn run(cli: Cli) -> Result<()> {
-    match cli.command {
-        Command::Completions(options) => return completions::run(&options),
-        Command::Man => return completions::man(),
-        _ => {}
+fn wants_json(command: &Command) -> bool {
+    match command {
+        Command::Backup(o) => o.json,
+        Command::Restore(o) => o.json,
+        Command::Convert(o) => o.json,
+        Command::List(o) => o.json,
+        Command::Show(o) => o.json,
+        Command::Verify(o) => o.json,
+        Command::Check(o) => o.json,
+        Command::Role(_) | Command::Init(_) | Command::Config(_) | Command::Completions(_) | Command::Man => {
+            false
+        }
     }
+}
+
+/// Reads the configuration and puts it behind the command line. A command that names a kept backup goes by the entry of
+/// its database; those that take several databases ask for each one's entry themselves.
+fn layered(cli: Cli) -> Result<(Cli, Config)> {
+    let entry = match &cli.command {
+        Command::Completions(_) | Command::Man | Command::Init(_) | Command::Config(_) => {
+            return Ok((cli, Config::default()));
+        }
+        Command::Restore(o) => Some(o.backup.as_str()),
+        Command::Convert(o) => Some(o.backup.as_str()),
+        Command::Show(o) => Some(o.backup.as_str()),
+        Command::Verify(o) => Some(o.backup.as_str()),
+        Command::List(o) => o.name.as_deref(),
+        Command::Backup(_) | Command::Check(_) | Command::Role(_) => None,
+    };
     let config = Config::load(cli.config.as_deref())?;
+    let database = entry.map(|words| words.split('@').next().unwrap_or(words));
+    let settings = config.settings_of(database);
+    Ok((layers::parse_with(&settings)?, config))
+}
+
+fn run(cli: Cli, config: &Config) -> Result<()> {
     match cli.command {
-        Command::Backup(options) => backup::run(&options, &config),
-        Command::Restore(options) => restore::run(&options, &config),
-        Command::Convert(options) => convert::run(&options, &config),
-        Command::List(options) => list::run(&options, &config),
-        Command::Show(options) => show::run(&options, &config),
-        Command::Verify(options) => verify::run(&options, &config),
-        Command::Check(options) => check::run(&options, &config),
-        Command::Role(options) => role::run(&options, &config),
-        Command::Completions(_) | Command::Man => Ok(()),
+        Command::Backup(options) => backup::run(&options, config),
+        Command::Restore(options) => restore::run(&options, config),
+        Command::Convert(options) => convert::run(&options),
+        Command::List(options) => list::run(&options),
+        Command::Show(options) => show::run(&options),
+        Command::Verify(options) => verify::run(&options),
+        Command::Check(options) => check::run(&options, config),
+        Command::Role(options) => role::run(&options, config),
+        Command::Init(options) => init::run(&options),
+        Command::Config(options) => config::run(&options, cli.config.as_deref()),
+        Command::Completions(options) => completions::run(&options),
+        Command::Man => completions::man(),
     }
 }

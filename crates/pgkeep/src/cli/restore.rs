@@ -13,11 +13,13 @@ use pgkeep_engine::restore::{
     RestoreOptions, RestoreReport, RestoreSource, ScriptSource, restore, restore_script,
 };
 use pgkeep_engine::session::encoding_of;
-use pgkeep_engine::{Cancel, ConnInfo, EngineError, ErrorKind};
+use pgkeep_engine::{Cancel, EngineError, ErrorKind};
 use pgkeep_keep::{Manifest, StoredArchive, verify_head};
 use serde_json::{Value, json};
 
+use super::layers::store;
 use crate::config::Config;
+use crate::connect::{self, PasswordFlags};
 use crate::failure::{Exit, Failure, Result};
 use crate::resolve::resolve;
 use crate::show::{Display, ProgressMode, duration, many, plural, print, print_json, warn};
@@ -28,10 +30,12 @@ use crate::signals;
 pub(super) struct Options {
     /// An id or its beginning, name@latest, or the URL or file of any custom-format archive or SQL script, pg_dump's
     /// own included
-    backup: String,
+    pub(super) backup: String,
     /// The database to restore into: a postgres:// URL, a key=value string, or a configured name
     #[arg(long, value_name = "DATABASE")]
-    into: String,
+    into: Option<String>,
+    #[command(flatten)]
+    password: PasswordFlags,
     /// The store [default: the configured store, else ./backups]
     #[arg(long, visible_alias = "from")]
     store: Option<String>,
@@ -77,8 +81,11 @@ pub(super) struct Options {
 
 pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
     let cancel = signals::cancel_on_signals().map_err(|e| Failure::usage(format!("signal handlers: {e}")))?;
-    let target = ConnInfo::parse(&config.database(&options.into)?.url)?;
-    let found = resolve(&options.backup, || config.store(options.store.as_deref(), None))?;
+    let into = options.into.as_deref().ok_or_else(|| {
+        Failure::usage("no database to restore into is named\n  hint: --into postgres://user@host/database")
+    })?;
+    let target = connect::target(into, &options.password, config)?.info;
+    let found = resolve(&options.backup, || store(options.store.as_deref()))?;
     if options.globals {
         return globals::run(options, &target, &found, &cancel);
     }

@@ -1,10 +1,10 @@
 //! `pgkeep role`.
 
 use clap::Parser;
-use pgkeep_engine::ConnInfo;
 use pgkeep_engine::role::role_sql;
 
 use crate::config::Config;
+use crate::connect::{self, PasswordFlags};
 use crate::failure::{Failure, Result};
 use crate::show::print;
 use crate::signals;
@@ -20,11 +20,13 @@ pub(super) struct Options {
     /// For RDS and Aurora: log in by IAM tokens
     #[arg(long)]
     iam: bool,
+    #[command(flatten)]
+    password: PasswordFlags,
 }
 
 pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
     let cancel = signals::cancel_on_signals().map_err(|e| Failure::usage(format!("signal handlers: {e}")))?;
-    let info = ConnInfo::parse(&config.database(&options.database)?.url)?;
+    let info = connect::target(&options.database, &options.password, config)?.info;
     print(role_sql(&info, &options.role, options.iam, &cancel)?.trim_end());
     Ok(())
 }

@@ -6,7 +6,7 @@ use clap::Parser;
 use pgkeep_keep::{DumpReport, Format};
 
 use super::backup::{globals_words, snapshot};
-use crate::config::Config;
+use super::layers::store;
 use crate::failure::{Exit, Failure, Result};
 use crate::resolve::resolve;
 use crate::show::{bytes, count, duration, plural, print, print_json, short_time, table};
@@ -15,7 +15,7 @@ use crate::show::{bytes, count, duration, plural, print, print_json, short_time,
 #[derive(Parser)]
 pub(super) struct Options {
     /// An id or its beginning, name@latest, or the URL or file of an archive or manifest
-    backup: String,
+    pub(super) backup: String,
     /// The store [default: the configured store, else ./backups]
     #[arg(long, visible_alias = "from")]
     store: Option<String>,
@@ -29,8 +29,8 @@ pub(super) struct Options {
 
 const SHOWN: usize = 30;
 
-pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
-    let found = resolve(&options.backup, || config.store(options.store.as_deref(), None))?;
+pub(super) fn run(options: &Options) -> Result<()> {
+    let found = resolve(&options.backup, || store(options.store.as_deref()))?;
     let Some(m) = &found.manifest else {
         found.store.head(&found.key)?;
         return Err(Failure::new(

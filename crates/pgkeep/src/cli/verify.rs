@@ -10,7 +10,7 @@ use pgkeep_engine::restore::ScriptSource;
 use pgkeep_keep::{StoredArchive, verify, verify_script};
 use serde_json::json;
 
-use crate::config::Config;
+use super::layers::store;
 use crate::failure::{Failure, Result};
 use crate::resolve::resolve;
 use crate::show::{Display, ProgressMode, bytes, duration, many, plural, print, print_json};
@@ -20,7 +20,7 @@ use crate::signals;
 #[derive(Parser)]
 pub(super) struct Options {
     /// An id or its beginning, name@latest, or the URL or file of an archive
-    backup: String,
+    pub(super) backup: String,
     /// The store [default: the configured store, else ./backups]
     #[arg(long, visible_alias = "from")]
     store: Option<String>,
@@ -32,9 +32,9 @@ pub(super) struct Options {
     progress: ProgressMode,
 }
 
-pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
+pub(super) fn run(options: &Options) -> Result<()> {
     let cancel = signals::cancel_on_signals().map_err(|e| Failure::usage(format!("signal handlers: {e}")))?;
-    let found = resolve(&options.backup, || config.store(options.store.as_deref(), None))?;
+    let found = resolve(&options.backup, || store(options.store.as_deref()))?;
     let began = Instant::now();
     let progress = Arc::new(Progress::new());
     progress.enter(Phase::Proving);

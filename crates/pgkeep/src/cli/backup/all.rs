@@ -13,30 +13,27 @@ use pgkeep_store::Store;
 use serde_json::json;
 
 use super::{Options, Place, dump_options, into_store, key_template, told};
-use crate::config::{Config, Named};
+use crate::cli::layers::store as store_of;
+use crate::connect::Target;
 use crate::failure::{Exit, Failure, Result};
 use crate::show::{Display, plural, print, print_json, warn};
 
-/// Backs up all databases of the server that `named` leads to. One that fails does not stop the others.
-pub(super) fn run(options: &Options, config: &Config, named: &Named<'_>, cancel: &Cancel) -> Result<()> {
-    let info = ConnInfo::parse(&named.url)?;
-    let dump_options = dump_options(options, named)?;
-    let store = Store::open(&config.store(options.to.as_deref(), named.store.as_deref()))?;
-    let key = key_template(options, config, named)?;
-    let found = server_databases(&info, &options.exclude_database, cancel)?;
+/// Backs up all databases of the server that `target` leads to. One that fails does not stop the others.
+pub(super) fn run(options: &Options, target: &Target<'_>, cancel: &Cancel) -> Result<()> {
+    let info = &target.info;
+    let dump_options = dump_options(options)?;
+    let store = Store::open(&store_of(options.to.as_deref()))?;
+    let key = key_template(options)?;
+    let found = server_databases(info, &options.exclude_database, cancel)?;
     if found.databases.is_empty() {
-        return Err(Failure::new(
-            Exit::Failed,
-            "failed",
-            format!("{}: no database to back up", place(&info)),
-        ));
+        return Err(Failure::new(Exit::Failed, "failed", format!("{}: no database to back up", place(info))));
     }
     let mut failures = Vec::new();
-    let globals = if options.no_globals { None } else { Some(read_globals(&info, cancel)) };
+    let globals = if options.no_globals { None } else { Some(read_globals(info, cancel)) };
     let globals = globals.and_then(|read| {
         read.map_err(|e| failed(options, "roles and tablespaces", e.into(), &mut failures)).ok()
     });
-    let above = options.name.as_deref().or(named.name).map(safe_name);
+    let above = options.name.as_deref().or(target.name).map(safe_name);
     let names = names(&found.databases, above.as_deref());
     for ((database, _), name) in found.databases.iter().zip(&names) {
         if cancel.is_raised() {
@@ -50,12 +47,12 @@ pub(super) fn run(options: &Options, config: &Config, named: &Named<'_>, cancel:
         }
     }
     cancel.check()?;
-    summary(options, &info, &found, globals.as_ref(), &failures);
+    summary(options, info, &found, globals.as_ref(), &failures);
     match failures.into_iter().next() {
         None => Ok(()),
         // With one server the lines above and the summary are the whole result.
         Some((what, first)) => Err(Failure {
-            message: format!("not everything of {} was backed up; first {what} failed", place(&info)),
+            message: format!("not everything of {} was backed up; first {what} failed", place(info)),
             told: options.databases.len() == 1,
             ..first
         }),

@@ -1,0 +1,68 @@
+//! The program's options with what stands behind them: the command line, then the environment, then the database's entry
+//! in the configuration, then its `[defaults]`, then what is built in.
+//!
+//! All of it is clap's own order, made of the options as they are declared: each gets its environment variable by its
+//! name, and the configuration's values become its defaults. So no option can be forgotten.
+
+use clap::builder::BoolishValueParser;
+use clap::{Arg, ArgAction, Command, CommandFactory, FromArgMatches};
+
+use super::Cli;
+use crate::config::expand::expand;
+use crate::config::keys::{CONFIGURABLE, names};
+use crate::config::{DEFAULT_STORE, Settings};
+use crate::failure::{Failure, Result};
+
+/// The program's definition, with environment variables.
+pub(crate) fn command() -> Command {
+    CONFIGURABLE.iter().fold(Cli::command(), |program, name| {
+        program.mut_subcommand(*name, |command| command.mut_args(with_variable))
+    })
+}
+
+fn with_variable(arg: Arg) -> Arg {
+    let Some(long) = arg.get_long().filter(|l| !["help", "version", "config"].contains(l)) else {
+        return arg;
+    };
+    let variable = format!("PGKEEP_{}", long.replace('-', "_").to_uppercase());
+    let arg = match arg.get_env() {
+        Some(_) => arg,
+        None => arg.env(variable),
+    };
+    match arg.get_action() {
+        ArgAction::SetTrue => arg.value_parser(BoolishValueParser::new()).hide_env_values(true),
+        _ => arg.hide_env_values(true),
+    }
+}
+
+/// The command line again, with these settings behind it.
+pub(super) fn parse_with(settings: &Settings) -> Result<Cli> {
+    let mut all = Settings::new();
+    for (key, values) in settings {
+        let place = format!("the configuration's \"{key}\"");
+        let values: Result<Vec<String>> = values.iter().map(|v| expand(v, &place)).collect();
+        all.insert(key.clone(), values?);
+    }
+    let program = CONFIGURABLE.iter().fold(command(), |program, name| {
+        program.mut_subcommand(*name, |command| command.mut_args(|arg| with_default(arg, &all)))
+    });
+    program.try_get_matches().and_then(|m| Cli::from_arg_matches(&m)).map_err(|e| {
+        // The command line alone was fine; the usage that follows would not help.
+        let text = e.to_string();
+        let first = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+        Failure::usage(format!("in the configuration: {first}"))
+    })
+}
+
+fn with_default(arg: Arg, settings: &Settings) -> Arg {
+    match names(&arg).iter().find_map(|name| settings.get(name)) {
+        Some(values) if matches!(arg.get_action(), ArgAction::Append) => arg.default_values(values.clone()),
+        Some(values) => arg.default_value(values.concat()),
+        None => arg,
+    }
+}
+
+/// The store to use.
+pub(super) fn store(named: Option<&str>) -> String {
+    named.unwrap_or(DEFAULT_STORE).to_owned()
+}

@@ -1,0 +1,70 @@
+//! The keys that a configuration may have: those of the program's own options, so that none is forgotten.
+
+use clap::{Arg, ArgAction, Command};
+
+/// Commands whose options can be configured.
+pub(crate) const CONFIGURABLE: [&str; 7] =
+    ["backup", "restore", "convert", "list", "show", "verify", "check"];
+
+/// An option as a key.
+pub(crate) struct Key {
+    /// With underscores.
+    pub(crate) name: String,
+    pub(crate) kind: Kind,
+    pub(crate) help: String,
+}
+
+/// What a key's value is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Switch,
+    List,
+    Word,
+}
+
+/// The names under which an option can be configured: its own and its aliases. Options about passwords are not among
+/// them: `password = { … }` of a database says it.
+pub(crate) fn names(arg: &Arg) -> Vec<String> {
+    let Some(long) =
+        arg.get_long().filter(|_| arg.get_help_heading() != Some("Password") && !arg.is_global_set())
+    else {
+        return Vec::new();
+    };
+    let aliases = arg.get_visible_aliases().unwrap_or_default();
+    std::iter::once(long)
+        .chain(aliases)
+        .filter(|l| !["help", "version"].contains(l))
+        .map(|l| l.replace('-', "_"))
+        .collect()
+}
+
+/// What values the option takes.
+pub(crate) fn kind(arg: &Arg) -> Kind {
+    match arg.get_action() {
+        ArgAction::SetTrue => Kind::Switch,
+        ArgAction::Append => Kind::List,
+        _ => Kind::Word,
+    }
+}
+
+/// Every key.
+pub(crate) fn all(program: &Command) -> Vec<Key> {
+    let mut keys: Vec<Key> = Vec::new();
+    for arg in CONFIGURABLE.iter().filter_map(|c| program.find_subcommand(c)).flat_map(Command::get_arguments)
+    {
+        for name in names(arg) {
+            if keys.iter().all(|k| k.name != name) {
+                let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+                keys.push(Key { name, kind: kind(arg), help });
+            }
+        }
+    }
+    keys.sort_by(|a, b| a.name.cmp(&b.name));
+    keys
+}
+
+/// The known word that was probably meant.
+pub(crate) fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
+    let score = |k: &str| strsim::jaro_winkler(word, k);
+    known.iter().copied().filter(|k| score(k) > 0.8).max_by(|a, b| score(a).total_cmp(&score(b)))
+}

@@ -1,0 +1,89 @@
+//! `pgkeep.toml`: databases by name, and settings that have the names of options.
+
+pub(crate) mod expand;
+pub(crate) mod keys;
+mod parse;
+pub(crate) mod schema;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::connect::PasswordSource;
+use crate::failure::{Failure, Result};
+pub(crate) use parse::parse;
+
+/// The store where none is named.
+pub(crate) const DEFAULT_STORE: &str = "./backups";
+
+/// Values by the option's name with underscores; a list for an option that may be given several times. `${…}` in them is
+/// not replaced yet: what is not used need not be set.
+pub(crate) type Settings = BTreeMap<String, Vec<String>>;
+
+/// The whole file.
+#[derive(Debug, Default)]
+pub(crate) struct Config {
+    /// For every database; the file's `store` is among them.
+    pub(crate) defaults: Settings,
+    /// Databases by the name that the command line uses.
+    pub(crate) databases: BTreeMap<String, Database>,
+}
+
+/// One database.
+#[derive(Debug, Default)]
+pub(crate) struct Database {
+    /// Connection string or `rds:` name.
+    pub(crate) url: Option<String>,
+    /// Where its password comes from.
+    pub(crate) password: Option<PasswordSource>,
+    /// What options say where the command line and the environment do not.
+    pub(crate) settings: Settings,
+}
+
+impl Config {
+    /// Reads the file named by `--config` or `PGKEEP_CONFIG`, else the first of `./pgkeep.toml`,
+    /// `~/.config/pgkeep/pgkeep.toml` and `/etc/pgkeep/pgkeep.toml` that exists, else nothing.
+    pub(crate) fn load(named: Option<&Path>) -> Result<Config> {
+        let Some(path) = place(named) else { return Ok(Config::default()) };
+        let text = read(&path)?;
+        parse(&text).map_err(|problems| {
+            let lines: Vec<String> = problems.iter().map(|p| p.told(&path)).collect();
+            Failure::usage(lines.join("\n  "))
+        })
+    }
+
+    /// What says something for this database: its own entry first.
+    pub(crate) fn settings_of(&self, database: Option<&str>) -> Settings {
+        let mut all = self.defaults.clone();
+        if let Some(entry) = database.and_then(|name| self.databases.get(name)) {
+            all.extend(entry.settings.clone());
+        }
+        all
+    }
+
+    /// Words that are no database, with those that would be.
+    pub(crate) fn unknown_database(&self, words: &str) -> Failure {
+        let known: Vec<&str> = self.databases.keys().map(String::as_str).collect();
+        let nearest = keys::nearest(words, &known).map(|n| format!("did you mean {n}? ")).unwrap_or_default();
+        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        Failure::usage(format!(
+            "\"{words}\" is neither a postgres:// URL nor a configured database (configured: {known})\n  \
+             hint: {nearest}pgkeep backup postgres://user@host/database --to /folder"
+        ))
+    }
+}
+
+/// The file to read.
+pub(crate) fn place(named: Option<&Path>) -> Option<PathBuf> {
+    let mut usual = vec![PathBuf::from("pgkeep.toml")];
+    if let Some(home) = std::env::home_dir() {
+        usual.push(home.join(".config/pgkeep/pgkeep.toml"));
+    }
+    usual.push("/etc/pgkeep/pgkeep.toml".into());
+    named.map(Path::to_owned).or_else(|| usual.into_iter().find(|p| p.is_file()))
+}
+
+/// The file's text.
+pub(crate) fn read(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path)
+        .map_err(|e| Failure::usage(format!("reading configuration {}: {e}", path.display())))
+}

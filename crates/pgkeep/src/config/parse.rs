@@ -1,0 +1,233 @@
+//! From the file's text to what it means, with the line of everything that means nothing.
+
+use std::path::Path;
+
+use serde::Deserialize;
+use toml::de::{DeTable, DeValue};
+use toml::{Spanned, Value};
+
+use super::keys::{self, Key, Kind};
+use super::{Config, Database, Settings};
+use crate::connect::PasswordSource;
+
+/// Something in the file that makes no sense. Never holds the line itself, which may hold a password.
+#[derive(Debug)]
+pub(crate) struct Problem {
+    pub(crate) line: usize,
+    pub(crate) what: String,
+}
+
+impl Problem {
+    /// In words for people.
+    pub(crate) fn told(&self, path: &Path) -> String {
+        format!("configuration {}, line {}: {}", path.display(), self.line, self.what)
+    }
+}
+
+/// Reads the text.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub(crate) fn parse(text: &str) -> Result<Config, Vec<Problem>> {
+    let mut reader = Reader { text, keys: keys::all(&crate::cli::command()), problems: Vec::new() };
+    let config = match DeTable::parse(text) {
+        Ok(table) => reader.file(table.into_inner()),
+        Err(e) => {
+            reader.problem(e.span().map_or(0, |s| s.start), e.message().to_owned());
+            Config::default()
+        }
+    };
+    reader.problems.sort_by_key(|p| p.line);
+    if reader.problems.is_empty() { Ok(config) } else { Err(reader.problems) }
+}
+
+struct Reader<'t> {
+    text: &'t str,
+    keys: Vec<Key>,
+    problems: Vec<Problem>,
+}
+
+type Entry<'i> = (Spanned<std::borrow::Cow<'i, str>>, Spanned<DeValue<'i>>);
+
+impl Reader<'_> {
+    fn problem(&mut self, at: usize, what: String) {
+        let line = self.text.as_bytes().iter().take(at).filter(|b| **b == b'\n').count() + 1;
+        self.problems.push(Problem { line, what });
+    }
+
+    fn file(&mut self, table: DeTable<'_>) -> Config {
+        let mut config = Config::default();
+        for (key, value) in table {
+            match key.get_ref().as_ref() {
+                "store" => self.setting(&mut config.defaults, &(key, value)),
+                "defaults" => config.defaults.extend(self.settings(value)),
+                "databases" => {
+                    for (name, value) in self.table("databases", value) {
+                        let database = self.database(name.get_ref(), value);
+                        config.databases.insert(name.into_inner().into_owned(), database);
+                    }
+                }
+                other => self.unknown(key.span().start, other, &["store", "defaults", "databases"]),
+            }
+        }
+        config
+    }
+
+    fn table<'i>(&mut self, name: &str, value: Spanned<DeValue<'i>>) -> Vec<Entry<'i>> {
+        let at = value.span().start;
+        match value.into_inner() {
+            DeValue::Table(table) => table.into_iter().collect(),
+            _ => {
+                self.problem(at, format!("\"{name}\" is a table: write [{name}]"));
+                Vec::new()
+            }
+        }
+    }
+
+    fn settings(&mut self, value: Spanned<DeValue<'_>>) -> Settings {
+        let mut settings = Settings::new();
+        for entry in self.table("defaults", value) {
+            self.setting(&mut settings, &entry);
+        }
+        settings
+    }
+
+    fn database(&mut self, name: &str, value: Spanned<DeValue<'_>>) -> Database {
+        let at = value.span().start;
+        let mut database = Database::default();
+        for entry in self.table(&format!("databases.{name}"), value) {
+            let start = entry.1.span().start;
+            match entry.0.get_ref().as_ref() {
+                "url" => match entry.1.get_ref() {
+                    DeValue::String(url) => database.url = Some(url.to_string()),
+                    _ => self.problem(start, "\"url\" is a string".into()),
+                },
+                "password" => match password(entry.1.into_inner()) {
+                    Ok(source) => database.password = Some(source),
+                    Err(why) => self.problem(start, why),
+                },
+                _ => self.setting(&mut database.settings, &entry),
+            }
+        }
+        if database.url.is_none() && !matches!(database.password, Some(PasswordSource::Secret { .. })) {
+            self.problem(
+                at,
+                format!("database \"{name}\" has no url, and no secret that could say where it is"),
+            );
+        }
+        database
+    }
+
+    fn setting(&mut self, settings: &mut Settings, (name, value): &Entry<'_>) {
+        let key = name.get_ref().as_ref();
+        let Some(kind) = self.keys.iter().find(|k| k.name == key).map(|k| k.kind) else {
+            let known: Vec<String> = self.keys.iter().map(|k| k.name.clone()).collect();
+            let mut known: Vec<&str> = known.iter().map(String::as_str).collect();
+            known.extend(["url", "password"]);
+            return self.unknown(name.span().start, key, &known);
+        };
+        let word = |v: &DeValue<'_>| match v {
+            DeValue::String(s) => Some(s.to_string()),
+            DeValue::Integer(i) => Some(i.to_string()),
+            _ => None,
+        };
+        let values = match (kind, value.get_ref()) {
+            (Kind::Switch, DeValue::Boolean(b)) => Some(vec![b.to_string()]),
+            (Kind::List, DeValue::Array(a)) => a.iter().map(|v| word(v.get_ref())).collect(),
+            (Kind::List | Kind::Word, one) => word(one).map(|w| vec![w]),
+            _ => None,
+        };
+        match values {
+            Some(values) => {
+                settings.insert(key.to_owned(), values);
+            }
+            None => {
+                let wanted = match kind {
+                    Kind::Switch => "true or false",
+                    Kind::List => "a list of strings",
+                    Kind::Word => "a string or a number",
+                };
+                self.problem(value.span().start, format!("\"{key}\" is {wanted}"));
+            }
+        }
+    }
+
+    fn unknown(&mut self, at: usize, key: &str, known: &[&str]) {
+        let meant = match keys::nearest(key, known) {
+            Some(near) => format!(" (did you mean \"{near}\"?)"),
+            None => String::new(),
+        };
+        self.problem(at, format!("unknown key \"{key}\"{meant}"));
+    }
+}
+
+fn password(value: DeValue<'_>) -> Result<PasswordSource, String> {
+    const FORMS: &str = "\"password\" is one of { file = … }, { command = … }, { env = … }, { secret = … }, \
+                         { parameter = … }, { iam = true }, the last three with region = … if need be";
+    let source = Value::deserialize(toml::de::ValueDeserializer::from(Spanned::new(0..0, value)))
+        .ok()
+        .filter(|v| v.is_table())
+        .and_then(|v| PasswordSource::deserialize(v).ok());
+    match source {
+        Some(PasswordSource::Iam { iam: false, .. }) | None => Err(FORMS.into()),
+        Some(source) => Ok(source),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn wrong(text: &str) -> Vec<(usize, String)> {
+        parse(text).unwrap_err().into_iter().map(|p| (p.line, p.what)).collect()
+    }
+
+    #[test]
+    fn the_file_says_it_for_all_and_an_entry_for_its_database() {
+        let text = "store = '/all'\n[defaults]\njobs = 2\nno_segments = true\n[databases.shop]\nurl = 'x'\njobs = 4\nstore = '/own'";
+        let config = parse(text).unwrap();
+        let of = |name, key: &str| config.settings_of(name).get(key).map(|v| v.join(","));
+        assert_eq!(
+            (of(Some("shop"), "jobs"), of(Some("shop"), "store")),
+            (Some("4".into()), Some("/own".into()))
+        );
+        assert_eq!((of(None, "jobs"), of(None, "store")), (Some("2".into()), Some("/all".into())));
+        assert_eq!(of(Some("shop"), "no_segments").as_deref(), Some("true"));
+    }
+
+    #[test]
+    fn every_mistake_is_told_with_its_line_and_the_nearest_key() {
+        let found =
+            wrong("stroe = 'x'\n[databases.shop]\nurl = 'x'\njbos = 3\nlock-timeout = '1s'\njson = 3\n");
+        let lines: Vec<usize> = found.iter().map(|f| f.0).collect();
+        assert_eq!(lines, [1, 4, 5, 6]);
+        let all = format!("{found:?}");
+        for word in ["\\\"store\\\"", "\\\"jobs\\\"", "\\\"lock_timeout\\\"", "true or false"] {
+            assert!(all.contains(word), "{word}: {all}");
+        }
+    }
+
+    #[test]
+    fn a_password_is_a_reference() {
+        for good in [
+            "file = 'f'",
+            "command = ['a', 'b']",
+            "command = 'a | b'",
+            "env = 'E'",
+            "secret = 's'",
+            "iam = true",
+        ] {
+            parse(&format!("[databases.a]\nurl = 'x'\npassword = {{ {good} }}")).unwrap();
+        }
+        for bad in ["'hunter2'", "{ flie = 'hunter2' }", "{ iam = false }", "{ file = 'a', env = 'hunter2' }"]
+        {
+            let found = wrong(&format!("[databases.a]\nurl = 'x'\npassword = {bad}"));
+            assert!(
+                found[0].0 == 3 && found[0].1.contains("file") && !found[0].1.contains("hunter2"),
+                "{found:?}"
+            );
+        }
+        assert!(wrong("[databases.a]\njobs = 1")[0].1.contains("no url"));
+    }
+}

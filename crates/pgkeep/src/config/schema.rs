@@ -1,0 +1,67 @@
+//! The configuration's JSON schema, made of the program's own options.
+
+use clap::Command;
+use serde_json::{Map, Value, json};
+
+use super::keys::{self, Kind};
+
+/// JSON Schema 2020-12.
+pub(crate) fn schema(program: &Command) -> Value {
+    let mut settings = Map::new();
+    for key in keys::all(program) {
+        let mut kind = match key.kind {
+            Kind::Switch => json!({ "type": "boolean" }),
+            Kind::List => {
+                let word = json!({ "type": ["string", "integer"] });
+                json!({ "type": ["string", "integer", "array"], "items": word })
+            }
+            Kind::Word => json!({ "type": ["string", "integer"] }),
+        };
+        kind["description"] = json!(key.help);
+        settings.insert(key.name, kind);
+    }
+    let mut database = settings.clone();
+    database.insert(
+        "url".into(),
+        json!({ "type": "string", "description": "postgres:// URL, key=value string, or rds:<instance or cluster>" }),
+    );
+    database.insert("password".into(), password());
+    let store = settings.get("store").cloned().unwrap_or_default();
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "pgkeep.toml",
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {
+            "store": store,
+            "defaults": { "type": "object", "additionalProperties": false, "properties": settings },
+            "databases": {
+                "type": "object",
+                "additionalProperties": { "type": "object", "additionalProperties": false, "properties": database },
+            },
+        },
+    })
+}
+
+fn password() -> Value {
+    let word = || json!({ "type": "string" });
+    let words = json!({ "type": ["string", "array"], "items": { "type": "string" }, "minItems": 1 });
+    let one = |key: &str, value: Value, region: bool| {
+        let mut form = json!({ "type": "object", "additionalProperties": false, "required": [key], "properties": { key: value } });
+        if region {
+            form["properties"]["region"] = word();
+        }
+        form
+    };
+    json!({
+        "description": "where the password comes from",
+        "oneOf": [
+            one("file", word(), false),
+            one("command", words, false),
+            one("env", word(), false),
+            one("secret", word(), true),
+            one("parameter", word(), true),
+            one("iam", json!({ "const": true }), true),
+        ],
+    })
+}

@@ -1,0 +1,100 @@
+//! From the word for a database on the command line to a connection: configured names, URLs, `rds:` names, and
+//! passwords by reference.
+
+mod command;
+mod flags;
+mod password;
+mod rds;
+mod string;
+
+use pgkeep_engine::{ConnInfo, EngineError, ErrorKind, Password};
+
+use crate::config::Config;
+use crate::config::expand::expand;
+use crate::failure::{Failure, Result};
+use crate::show::warn;
+
+pub(crate) use flags::PasswordFlags;
+pub(crate) use password::PasswordSource;
+use string::ConnString;
+
+/// A database that can be connected to.
+pub(crate) struct Target<'c> {
+    /// Its name in the configuration; `None` for a bare URL.
+    pub(crate) name: Option<&'c str>,
+    pub(crate) info: ConnInfo,
+}
+
+/// Whether these words say where a database is, so that they may hold a password, rather than name one.
+pub(crate) fn is_place(words: &str) -> bool {
+    rds::is_rds(words) || ConnInfo::looks_like(words)
+}
+
+/// The database meant by a URL, an `rds:` name or a configured name. Flags come before the configuration.
+///
+/// # Errors
+/// Words or a configuration that make no sense; what AWS, a command or a file said instead of giving a password.
+pub(crate) fn target<'c>(words: &'c str, flags: &PasswordFlags, config: &'c Config) -> Result<Target<'c>> {
+    let entry = config.databases.get_key_value(words);
+    let name = entry.map(|(name, _)| name.as_str());
+    let url = match entry {
+        Some((name, d)) => {
+            let url = d.url.as_deref().unwrap_or("postgres://");
+            expand(url, &format!("the URL of database \"{name}\""))?
+        }
+        None if is_place(words) => words.to_owned(),
+        None => return Err(config.unknown_database(words)),
+    };
+    let configured = entry.and_then(|(name, d)| Some(d.password.as_ref()?.expanded(name)));
+    let source = flags.source()?.map(Ok).or(configured).transpose()?;
+    let info = connection(&url, source.as_ref(), flags.region.as_deref())?;
+    Ok(Target { name, info })
+}
+
+fn connection(url: &str, source: Option<&PasswordSource>, region: Option<&str>) -> Result<ConnInfo> {
+    let (mut string, iam) = match rds::is_rds(url) {
+        true => rds::place(url, region)?,
+        false => (ConnString::of(url), None),
+    };
+    let source = source.or(iam.as_ref());
+    let password = match source {
+        None => None,
+        Some(PasswordSource::Secret { secret, region: own }) => {
+            let secret = password::secret(secret, own.as_deref().or(region))?;
+            string.fill("user", secret.username.as_deref());
+            string.fill("host", secret.host.as_deref());
+            string.fill("port", secret.port.map(|p| p.to_string()).as_deref());
+            string.fill("dbname", secret.dbname.as_deref());
+            Some(Password::Text(secret.password))
+        }
+        Some(PasswordSource::Iam { region: own, .. }) => {
+            // libpq's default lets the token go over a connection without TLS.
+            string.fill("sslmode", Some("require"));
+            let info = ConnInfo::parse(&string.text())?;
+            Some(password::iam(&info, own.as_deref().or(region))?)
+        }
+        Some(other) => Some(other.read(region)?),
+    };
+    if rds::is_rds(url) && !string.has("user") && std::env::var_os("PGUSER").is_none() {
+        return Err(Failure::usage(format!(
+            "{}: no user is named\n  hint: write {}?user=…, set PGUSER, or take a secret with a user name",
+            rds::shown(url),
+            rds::shown(url)
+        )));
+    }
+    let mut info = ConnInfo::parse(&string.text())?;
+    if password.is_some() {
+        info.password = password;
+    }
+    Ok(info)
+}
+
+/// A password that could not be had, as an error of the connection that needed it.
+fn no_password(what: impl Into<String>, why: impl Into<String>) -> EngineError {
+    EngineError::new(ErrorKind::Authentication, what, why)
+}
+
+/// What the reader should know although the run goes on.
+fn note(text: impl std::fmt::Display) {
+    warn(format!("pgkeep: note: {text}"));
+}
