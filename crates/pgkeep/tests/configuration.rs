@@ -119,4 +119,8 @@ fn init_writes_a_file_that_works_and_never_over_another() {
     ran(&["backup", "my shop", "--config", file]).ok();
     ran(&init).failed(1, &["File exists", "--force"]);
     ran(&[&init[..], &["--force"]].concat()).ok();
+    let other = dir.path().join("other.toml");
+    ran(&["init", other.to_str().unwrap(), "--url", &database.url()])
+        .failed(2, &["holds a password", "--password-file"]);
+    assert!(!other.exists());
 }

@@ -90,7 +90,7 @@ fn meaning(config: &Config, errors: &mut Vec<String>, warnings: &mut Vec<String>
 }
 
 /// Whether a password stands in the connection string, rather than the name of a variable.
-fn has_password(url: &str) -> bool {
+pub(super) fn has_password(url: &str) -> bool {
     let literal = |text: &str| !text.is_empty() && !text.starts_with("${");
     if let Some((_, rest)) = url.split_once("://") {
         let place = rest.split('?').next().unwrap_or_default();
