@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Parser, Subcommand};
 
-use super::layers::parse_with;
+use super::layers::try_settings;
 use crate::config::{Config, expand::expand, parse, place, read, schema::schema};
 use crate::failure::{Exit, Failure, Result};
 use crate::show::{plural, print, print_json, warn};
@@ -79,7 +79,7 @@ fn meaning(config: &Config, errors: &mut Vec<String>, warnings: &mut Vec<String>
     }
     let entries = config.databases.keys().map(|name| Some(name.as_str()));
     for entry in std::iter::once(None).chain(entries) {
-        if let Err(e) = parse_with(&config.settings_of(entry)) {
+        if let Err(e) = try_settings(&config.settings_of(entry)) {
             let message = match entry {
                 Some(name) => format!("database \"{name}\": {}", e.message),
                 None => e.message,
@@ -90,7 +90,7 @@ fn meaning(config: &Config, errors: &mut Vec<String>, warnings: &mut Vec<String>
 }
 
 /// Whether a password stands in the connection string, rather than the name of a variable.
-fn has_password(url: &str) -> bool {
+pub(super) fn has_password(url: &str) -> bool {
     let literal = |text: &str| !text.is_empty() && !text.starts_with("${");
     if let Some((_, rest)) = url.split_once("://") {
         let place = rest.split('?').next().unwrap_or_default();

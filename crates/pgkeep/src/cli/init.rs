@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use clap::Parser;
 
+use super::config::has_password;
 use crate::failure::{Exit, Failure, Result};
 use crate::show::print;
 
@@ -45,6 +46,12 @@ pub(super) fn run(options: &Options) -> Result<()> {
         answer(&options.url, "connection string, without its password", "postgres://app@db.example.com/shop");
     let store = answer(&options.store, "where backups go: a folder or s3://bucket/prefix", "./backups");
     let password = answer(&options.password_file, "file with its password (empty for none)", "");
+    if has_password(&url) {
+        return Err(Failure::usage(
+            "the connection string holds a password, which would stand in the file\n  hint: leave it out, and name a file \
+             that holds it by --password-file",
+        ));
+    }
     let text = file_text(&name, &url, &store, &password);
     if crate::config::parse(&text).is_err() {
         return Err(Failure::usage(

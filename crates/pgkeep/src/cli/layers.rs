@@ -4,6 +4,8 @@
 //! All of it is clap's own order, made of the options as they are declared: each gets its environment variable by its
 //! name, and the configuration's values become its defaults. So no option can be forgotten.
 
+use std::ffi::OsString;
+
 use clap::builder::BoolishValueParser;
 use clap::{Arg, ArgAction, Command, CommandFactory, FromArgMatches};
 
@@ -37,6 +39,18 @@ fn with_variable(arg: Arg) -> Arg {
 
 /// The command line again, with these settings behind it.
 pub(super) fn parse_with(settings: &Settings) -> Result<Cli> {
+    parse_words(std::env::args_os().collect(), settings)
+}
+
+/// Whether every command that can be configured takes these settings.
+pub(super) fn try_settings(settings: &Settings) -> Result<()> {
+    for command in CONFIGURABLE {
+        parse_words(["pgkeep", command, "x"].map(Into::into).to_vec(), settings)?;
+    }
+    Ok(())
+}
+
+fn parse_words(words: Vec<OsString>, settings: &Settings) -> Result<Cli> {
     let mut all = Settings::new();
     for (key, values) in settings {
         let place = format!("the configuration's \"{key}\"");
@@ -46,7 +60,7 @@ pub(super) fn parse_with(settings: &Settings) -> Result<Cli> {
     let program = CONFIGURABLE.iter().fold(command(), |program, name| {
         program.mut_subcommand(*name, |command| command.mut_args(|arg| with_default(arg, &all)))
     });
-    program.try_get_matches().and_then(|m| Cli::from_arg_matches(&m)).map_err(|e| {
+    program.try_get_matches_from(words).and_then(|m| Cli::from_arg_matches(&m)).map_err(|e| {
         // The command line alone was fine; the usage that follows would not help.
         let text = e.to_string();
         let first = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
@@ -65,4 +79,36 @@ fn with_default(arg: Arg, settings: &Settings) -> Arg {
 /// The store to use.
 pub(super) fn store(named: Option<&str>) -> String {
     named.unwrap_or(DEFAULT_STORE).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_option_has_its_variable_and_its_key() {
+        let program = command();
+        program.clone().debug_assert();
+        let keys: Vec<String> = crate::config::keys::all(&program).into_iter().map(|k| k.name).collect();
+        for name in ["backup", "restore"] {
+            let options = program.find_subcommand(name).unwrap().get_arguments();
+            for option in options.filter(|o| !o.is_global_set()) {
+                let Some(long) = option.get_long().filter(|l| !["help", "version", "config"].contains(l))
+                else {
+                    continue;
+                };
+                let word = long.replace('-', "_");
+                let variable =
+                    option.get_env().unwrap_or_else(|| panic!("{name} --{long}")).to_str().unwrap();
+                let aliases = option.get_visible_aliases().unwrap_or_default();
+                let its = std::iter::once(long).chain(aliases).map(|l| l.replace('-', "_").to_uppercase());
+                assert!(its.map(|l| format!("PGKEEP_{l}")).any(|v| v == variable), "--{long}: {variable}");
+                // Those about passwords are `password = { … }`.
+                assert!(
+                    keys.contains(&word) || option.get_help_heading() == Some("Password"),
+                    "{name} --{long}"
+                );
+            }
+        }
+    }
 }

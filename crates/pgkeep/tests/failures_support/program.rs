@@ -11,7 +11,7 @@ use pgkeep_testbed::Server;
 
 /// Words that are passwords in these tests and must never be printed: the servers' own (which is a part of the
 /// bucket's, too) and one to be planted.
-pub const SECRETS: [&str; 3] = ["secret", PLANTED, "planted"];
+pub const SECRETS: [&str; 5] = [":secret@", "=secret", "'secret'", PLANTED, "planted"];
 /// A password to be planted.
 pub const PLANTED: &str = "pw-planted-7c1f@x/y";
 /// The same as it is written in a URL.
