@@ -210,6 +210,7 @@ fn process_start(pid: u32) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::manifest::Manifest;
     use pgkeep_store::UploadPlan;
 
     fn store() -> (tempfile::TempDir, Store) {
@@ -284,6 +285,31 @@ mod tests {
         store.put("backups/x.sql", "x".into()).unwrap();
         assert!(Run::begin(&store, "other", &two, "backups/x.sql").is_err());
         assert_eq!(keys(&store), ["backups/x.sql"]);
+    }
+
+    #[test]
+    fn under_a_template_a_sweep_removes_what_no_manifest_names_and_nothing_else() {
+        let (_dir, store) = store();
+        let plant = |id: &BackupId| {
+            let (name, key) = ("db".to_owned(), Some("backups/x.sql".to_owned()));
+            let mark =
+                Mark { id: id.to_string(), name, host: host_name(), pid: 1, process_start: Some(0), key };
+            store.put(&format!("{RUNS}{id}.json"), serde_json::to_vec(&mark).unwrap().into()).unwrap();
+        };
+        let (dead, good) = (BackupId::new(Timestamp::now()), BackupId::new(Timestamp::now()));
+        store.put("backups/x.sql", "x".into()).unwrap();
+        plant(&dead);
+        sweep(&store, Timestamp::now()).unwrap();
+        assert_eq!(keys(&store), Vec::<String>::new());
+
+        let mut manifest =
+            Manifest::from_json(include_bytes!("../tests/fixtures/manifest-v1.json"), "x").unwrap();
+        manifest.object.key = "backups/x.sql".into();
+        store.put(&good.manifest_key("other"), manifest.to_json().into()).unwrap();
+        store.put("backups/x.sql", "precious".into()).unwrap();
+        plant(&dead);
+        sweep(&store, Timestamp::now()).unwrap();
+        assert_eq!(keys(&store), ["backups/x.sql".to_owned(), good.manifest_key("other")]);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use failures_support::place::Place;
 use failures_support::program::{PLANTED, PLANTED_IN_URL, Ran, pgkeep, ran, run};
 use pgkeep_testbed::{FaultProxy, Server};
 
-const COMMANDS: [&str; 6] = ["backup", "restore", "list", "show", "verify", "completions"];
+const COMMANDS: [&str; 7] = ["backup", "restore", "convert", "list", "show", "verify", "completions"];
 
 #[track_caller]
 fn refused(arguments: &[&str], words: &[&str]) -> Ran {
@@ -44,6 +44,9 @@ fn words_that_make_no_sense_are_refused_with_the_way_out() {
     refused(&["restore", "x@latest"], &["--into"]);
     refused(&["restore", "x@latest", "--into", db, "--if-exists"], &["--clean"]);
     refused(&["verify"], &["BACKUP"]);
+    refused(&["backup", db, "--format", "tar"], &["tar", "custom, plain"]);
+    refused(&["convert", "x.dump", "--format", "plain"], &["--to"]);
+    refused(&["convert", "x.dump", "--format", "custom", "--to", "y"], &["--format plain"]);
     refused(&["completions", "cobol"], &["cobol", "bash"]);
     refused(&["list", "--config", "/no/such/file"], &["/no/such/file"]);
 }

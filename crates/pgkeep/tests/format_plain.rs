@@ -199,6 +199,68 @@ fn connect_is_honoured_and_other_commands_are_refused() {
 }
 
 #[test]
+fn keep_going_does_what_can_be_done_and_still_fails() {
+    let target = Database::create(&Server::major(18), "target");
+    let dir = tempfile::tempdir().unwrap();
+    let script = dir.path().join("x.sql");
+    let text = "create table t (a int);\ncopy t from stdin;\n1\nx\n\\.\ncopy nowhere from stdin;\n1\n\\.\n\
+                select 1/0;\ncopy t from stdin;\n7\n\\.\ncreate table u as select 'it''s; $$';\n";
+    std::fs::write(&script, text).unwrap();
+    let out = pgkeep(&["restore", script.to_str().unwrap(), "--into", &target.url(), "--keep-going"]);
+    let said = String::from_utf8_lossy(&out.stderr);
+    assert_eq!(out.status.code(), Some(1), "{said}");
+    for word in ["line 2, copy t", "line 6, copy nowhere", "line 9, select 1/0"] {
+        assert!(said.contains(word), "{word}: {said}");
+    }
+    assert_eq!(target.psql("select (select a from t), (select * from u)"), "7|it's; $$");
+}
+
+#[test]
+fn what_a_script_cannot_do_is_refused() {
+    let source = Database::create(&Server::major(18), "source");
+    let backup = Backup::of(&source, &["--format", "plain"]);
+    for flag in ["--create", "--clean", "--no-owner", "--no-privileges", "--no-tablespaces"] {
+        let out = pgkeep(&["restore", &backup.file(), "--into", &source.url(), flag]);
+        let said = String::from_utf8_lossy(&out.stderr);
+        assert!(out.status.code() == Some(2) && said.contains(flag), "{said}");
+    }
+    for format in ["plain", "custom"] {
+        let out = pgkeep(&["convert", &backup.file(), "--format", format, "--to", "/tmp/never.dump"]);
+        let said = String::from_utf8_lossy(&out.stderr);
+        assert!(out.status.code() == Some(2) && said.contains("hint:"), "{said}");
+    }
+}
+
+/// Two connections are cut while they read: what was not yet written is read again.
+#[test]
+fn a_script_survives_a_lost_connection() {
+    let source = Database::create(&Server::major(18), "source");
+    source.psql("create table t as select i, repeat(md5(i::text), 8) v from generate_series(1, 300000) i");
+    let url = format!("{}?application_name=cut_me", source.url());
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = program();
+    command.args(["backup", &url, "--to", dir.path().to_str().unwrap(), "--json", "--format", "plain"]);
+    command.args(["--jobs", "2", "--segment-size", "1MiB"]).stdout(Stdio::piped());
+    let child = command.spawn().unwrap();
+    let cut = "select count(pg_terminate_backend(pid)) from pg_stat_activity \
+               where application_name = 'cut_me' and query ilike '%copy (select%' and state = 'active'";
+    let mut cuts = 0;
+    for _ in 0..2000 {
+        cuts += source.psql(cut).parse::<u32>().unwrap();
+        if cuts > 0 {
+            break;
+        }
+    }
+    let out = child.wait_with_output().unwrap();
+    assert!(out.status.success(), "{cuts}");
+    let told: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap();
+    assert!(cuts > 0 && told["notes"].to_string().contains("reading it again"), "{cuts} {told}");
+    let target = Database::create(source.server(), "target");
+    by_psql(Path::new(told["url"].as_str().unwrap().strip_prefix("file://").unwrap()), &target);
+    compare_databases(&source, &target).unwrap();
+}
+
+#[test]
 fn a_changed_row_of_a_script_is_noticed_by_verify_and_by_restore() {
     let server = Server::major(18);
     let source = Database::create(&server, "source");
