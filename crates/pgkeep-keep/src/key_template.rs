@@ -97,11 +97,6 @@ impl KeyTemplate {
         Ok(KeyTemplate(template.to_owned()))
     }
 
-    /// Whether no two runs can get the same key.
-    pub fn is_unique(&self) -> bool {
-        self.0.contains("{id}")
-    }
-
     /// Whether keys of different databases that begin in the same second differ.
     pub fn tells_databases_apart(&self) -> bool {
         ["{id}", "{name}", "{database}"].iter().any(|w| self.0.contains(w))

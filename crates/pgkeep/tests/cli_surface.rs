@@ -62,7 +62,7 @@ fn connection_strings_that_make_no_sense_are_refused_without_repeating_them() {
         &["backup", &format!("host=h password={PLANTED} hots=x")],
         &["unknown connection parameter \"hots\""],
     );
-    refused(&["backup", &format!("host=h,i password={PLANTED}")], &["several hosts"]);
+    refused(&["backup", &format!("user=u host=h,i,j port=1,2 password={PLANTED}")], &["2 ports for 3 hosts"]);
     refused(&["restore", "x@latest", "--into", &url("sslmdoe=require")], &["sslmdoe"]);
 }
 

@@ -148,7 +148,7 @@ fn a_pipe_cannot_take_a_piece_again_and_says_so() {
     proxy.cut_nth_after(proxy.connections(), 40_000_000);
     proxy.throttle(0);
     let ran = running.wait();
-    ran.failed(4, &["table public.big", "a pipe cannot take it again", "folder or bucket"]);
+    ran.failed(4, &["table public.big", "neither a pipe nor a script can take it again", "folder or bucket"]);
 }
 
 #[test]

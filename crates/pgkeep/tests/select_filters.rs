@@ -273,7 +273,7 @@ fn filters_stand_in_the_configuration_too() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("pgkeep.toml");
     let config = format!(
-        "store = '{}'\n[databases.shop]\nurl = '{}'\nschemas = ['app']\nexclude_table_data = ['app.log']\n\
+        "store = '{}'\n[databases.shop]\nurl = '{}'\nschema = ['app']\nexclude_table_data = ['app.log']\n\
          no_comments = true\n",
         dir.path().join("store").display(),
         source.url()

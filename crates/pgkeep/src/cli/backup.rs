@@ -256,8 +256,7 @@ fn into_store(
     let started = Timestamp::now();
     let id = BackupId::new(started);
     let codec = dump_options.compression.map_or(Algorithm::None, |c| c.algorithm);
-    let template = key;
-    let key = template.key(&KeyFacts {
+    let key = key.key(&KeyFacts {
         name,
         id: &id,
         database: &info.database,
@@ -265,14 +264,6 @@ fn into_store(
         started,
         extension: &extension(dump_options.format, codec),
     })?;
-    // Two runs of one second, or another program's file: what lies there may be somebody's only backup.
-    if !template.is_unique() && store.head(&key).is_ok() {
-        let message = format!(
-            "{} is there already\n  hint: run it again a second later, or put {{id}} into the key's template",
-            store.url_of(&key)
-        );
-        return Err(Failure::new(Exit::Store, "store", message));
-    }
     // The mark comes first: a store that cannot be written to is noticed before the database is touched.
     let run = Run::begin(store, name, &id, &key)?;
     for swept in sweep(store, Timestamp::now())? {
