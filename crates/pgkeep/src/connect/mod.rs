@@ -71,7 +71,7 @@ fn connection(url: &str, source: Option<&PasswordSource>, region: Option<&str>) 
             // libpq's default lets the token go over a connection without TLS.
             string.fill("sslmode", Some("require"));
             let info = ConnInfo::parse(&string.text())?;
-            let mode = info.sslmode.as_str();
+            let mode = info.tls.mode.as_str();
             if ["disable", "allow", "prefer"].contains(&mode) {
                 return Err(Failure::usage(format!(
                     "{info}: sslmode={mode} could send the IAM token without encryption\n  hint: sslmode=require or verify-full"
