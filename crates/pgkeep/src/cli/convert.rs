@@ -17,6 +17,7 @@ use serde_json::json;
 
 use super::format::{FormatName, compression};
 use super::layers::store;
+use crate::config::keys::THIS_RUN;
 use crate::failure::{Exit, Failure, Result};
 use crate::resolve::{resolve, split};
 use crate::show::{Display, ProgressMode, bytes, duration, print, print_json, warn};
@@ -29,19 +30,19 @@ pub(super) struct Options {
     /// An id or its beginning, name@latest, or the URL or file of any custom-format archive, pg_dump's own included
     pub(super) backup: String,
     /// What to write
-    #[arg(long, value_enum)]
+    #[arg(long, value_enum, help_heading = THIS_RUN)]
     format: FormatName,
     /// A file or an object's URL, such as shop.sql, s3://bucket/shop.sql.gz, or - for standard output
-    #[arg(long, value_name = "PLACE")]
+    #[arg(long, value_name = "PLACE", help_heading = THIS_RUN)]
     to: String,
     /// The store that the backup is in [default: the configured store, else ./backups]
     #[arg(long, visible_alias = "from")]
     store: Option<String>,
     /// zstd, gzip, lz4 or none, with a level after a colon [default: by the end of --to, .gz, .zst or .lz4; else none]
-    #[arg(long, value_name = "CODEC[:LEVEL]")]
+    #[arg(long, value_name = "CODEC[:LEVEL]", help_heading = THIS_RUN)]
     compress: Option<String>,
     /// Replace what is there
-    #[arg(long)]
+    #[arg(long, help_heading = THIS_RUN)]
     force: bool,
     /// Print the result as JSON
     #[arg(long)]

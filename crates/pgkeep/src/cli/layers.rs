@@ -11,7 +11,7 @@ use clap::{Arg, ArgAction, Command, CommandFactory, FromArgMatches};
 
 use super::Cli;
 use crate::config::expand::expand;
-use crate::config::keys::{CONFIGURABLE, names};
+use crate::config::keys::{CONFIGURABLE, THIS_RUN, names};
 use crate::config::{DEFAULT_STORE, Settings};
 use crate::failure::{Failure, Result};
 
@@ -23,7 +23,9 @@ pub(crate) fn command() -> Command {
 }
 
 fn with_variable(arg: Arg) -> Arg {
-    let Some(long) = arg.get_long().filter(|l| !["help", "version", "config"].contains(l)) else {
+    let this_run = arg.get_help_heading() == Some(THIS_RUN);
+    let Some(long) = arg.get_long().filter(|l| !this_run && !["help", "version", "config"].contains(l))
+    else {
         return arg;
     };
     let variable = format!("PGKEEP_{}", long.replace('-', "_").to_uppercase());
@@ -45,7 +47,11 @@ pub(super) fn parse_with(settings: &Settings) -> Result<Cli> {
 /// Whether every command that can be configured takes these settings.
 pub(super) fn try_settings(settings: &Settings) -> Result<()> {
     for command in CONFIGURABLE {
-        parse_words(["pgkeep", command, "x"].map(Into::into).to_vec(), settings)?;
+        let words: &[&str] = match command {
+            "convert" => &["pgkeep", command, "x", "--format", "plain", "--to", "y"],
+            _ => &["pgkeep", command, "x"],
+        };
+        parse_words(words.iter().map(Into::into).collect(), settings)?;
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ use pgkeep_keep::{DumpReport, Format};
 
 use super::backup::{globals_words, snapshot};
 use super::layers::store;
+use crate::config::keys::THIS_RUN;
 use crate::failure::{Exit, Failure, Result};
 use crate::resolve::resolve;
 use crate::show::{bytes, count, duration, plural, print, print_json, short_time, table};
@@ -20,7 +21,7 @@ pub(super) struct Options {
     #[arg(long, visible_alias = "from")]
     store: Option<String>,
     /// Show every table, not only the thirty biggest
-    #[arg(long)]
+    #[arg(long, help_heading = THIS_RUN)]
     all: bool,
     /// Print the manifest
     #[arg(long)]

@@ -22,11 +22,16 @@ pub(crate) enum Kind {
     Word,
 }
 
+/// The heading of options that say something about one run only and are not configured: where a conversion goes is not
+/// where backups go.
+pub(crate) const THIS_RUN: &str = "This run";
+
 /// The names under which an option can be configured: its own and its aliases. Options about passwords are not among
 /// them: `password = { … }` of a database says it.
 pub(crate) fn names(arg: &Arg) -> Vec<String> {
-    let Some(long) =
-        arg.get_long().filter(|_| arg.get_help_heading() != Some("Password") && !arg.is_global_set())
+    let Some(long) = arg
+        .get_long()
+        .filter(|_| !matches!(arg.get_help_heading(), Some("Password" | THIS_RUN)) && !arg.is_global_set())
     else {
         return Vec::new();
     };
