@@ -85,9 +85,11 @@ impl Catalogue {
             Some(end) => format!("{stem}{end}"),
             None => key.to_owned(),
         };
-        let object = ObjectRecord { key: beside(&manifest.object.key), ..manifest.object };
+        let moved = |o: ObjectRecord| ObjectRecord { key: beside(&o.key), ..o };
+        let object = moved(manifest.object);
+        let files = manifest.files.into_iter().map(moved).collect();
         let globals = manifest.globals.map(|g| GlobalsRecord { key: beside(&g.key), ..g });
-        Ok(Manifest { object, globals, ..manifest })
+        Ok(Manifest { object, files, globals, ..manifest })
     }
 
     /// Reads the manifests of these backups, several at a time, each with its own result: one that cannot be read

@@ -2,9 +2,13 @@
 //!
 //! A backup is two objects: the archive, `<name>/<id>.dump` or where a [`KeyTemplate`] puts it, and the manifest
 //! `<name>/<id>.manifest.json`, which names it and is written last: it is the commit, without which there is no backup.
-//! A third, `<name>/<id>.globals.sql`, holds the server's roles and tablespaces where they were asked for. This crate
-//! knows stores and
-//! archives and nothing of database connections.
+//! A third, `<name>/<id>.globals.sql`, holds the server's roles and tablespaces where they were asked for.
+//!
+//! What becomes known of a backup later lies beside its manifest under names that begin alike, and so is found by a
+//! listing alone and goes with the backup: `<name>/<id>.hold.json`, and a drill's record,
+//! `<name>/<id>.drill.<time>.<proven or failed>.json`, with a report of the same stem.
+//!
+//! This crate knows stores and archives and nothing of database connections.
 
 mod catalogue;
 mod error;

@@ -29,8 +29,11 @@ pub struct Manifest {
     pub started: Timestamp,
     /// When the archive was whole.
     pub finished: Timestamp,
-    /// The archive as an object.
+    /// The archive as an object; where it is many, the one that leads to the others (`toc.dat`).
     pub object: ObjectRecord,
+    /// The other objects of an archive that is many.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<ObjectRecord>,
     /// The server's roles and tablespaces, where they were taken along.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub globals: Option<GlobalsRecord>,
@@ -281,6 +284,21 @@ impl Manifest {
     pub fn backup_id(&self) -> BackupId {
         BackupId::of_manifest_key(&format!("x/{}.manifest.json", self.id))
             .map_or_else(|| BackupId::new(self.started), |(_, id)| id)
+    }
+
+    /// All objects of the archive, the leading one first.
+    pub fn objects(&self) -> impl Iterator<Item = &ObjectRecord> {
+        std::iter::once(&self.object).chain(&self.files)
+    }
+
+    /// Bytes of the whole archive in the store.
+    pub fn size(&self) -> u64 {
+        self.objects().map(|o| o.size).sum()
+    }
+
+    /// Keys of everything that the manifest commits, itself not among them.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.objects().map(|o| o.key.as_str()).chain(self.globals.iter().map(|g| g.key.as_str()))
     }
 
     /// The JSON text, with a line for every value so that people can read and compare it.

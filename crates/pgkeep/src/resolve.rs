@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use pgkeep_keep::{Catalogue, Manifest, Wanted};
+use pgkeep_keep::{Catalogue, Manifest, StoredArchive, Wanted};
 use pgkeep_store::Store;
 
 use crate::failure::{Exit, Failure, Result};
@@ -13,6 +13,13 @@ pub(crate) struct Found {
     pub(crate) key: String,
     /// `None` for an archive without one, such as pg_dump's own.
     pub(crate) manifest: Option<Manifest>,
+}
+
+impl Found {
+    /// The archive, to be read at random.
+    pub(crate) fn archive(&self) -> Result<StoredArchive> {
+        Ok(StoredArchive::open(&self.store, &self.key)?)
+    }
 }
 
 /// Finds the backup. A path or URL is taken as it is; anything else is looked up in `store`.

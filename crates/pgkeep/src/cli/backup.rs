@@ -282,6 +282,7 @@ fn into_store(
         started,
         finished: Timestamp::now(),
         object: ObjectRecord::new(&key, finished),
+        files: Vec::new(),
         globals: globals
             .map(|g| GlobalsRecord::new(&id.globals_key(name), &g.sql, g.source.clone(), g.passwords)),
         dump: report,

@@ -11,7 +11,6 @@ use pgkeep_engine::convert::to_script;
 use pgkeep_engine::dump::DumpTarget;
 use pgkeep_engine::progress::Progress;
 use pgkeep_engine::restore::{RestoreSource, ScriptSource};
-use pgkeep_keep::StoredArchive;
 use pgkeep_store::Store;
 use serde_json::json;
 
@@ -61,7 +60,7 @@ pub(super) fn run(options: &Options) -> Result<()> {
     }
     let compression = compression_of(options)?;
     let found = resolve(&options.backup, || store(options.store.as_deref()))?;
-    let archive = StoredArchive::open(&found.store, &found.key)?;
+    let archive = found.archive()?;
     if ScriptSource::open(&archive, &found.key)?.is_some() {
         return Err(Failure::usage(format!(
             "{} is an SQL script, which cannot be turned into anything else\n  hint: restore it, and back up that database",

@@ -14,7 +14,7 @@ use pgkeep_engine::restore::{
 };
 use pgkeep_engine::session::encoding_of;
 use pgkeep_engine::{Cancel, EngineError, ErrorKind};
-use pgkeep_keep::{Manifest, StoredArchive, verify_head};
+use pgkeep_keep::{Manifest, verify_head};
 use serde_json::{Value, json};
 
 use super::layers::store;
@@ -89,7 +89,7 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
     if options.globals {
         return globals::run(options, &target, &found, &cancel);
     }
-    let archive = StoredArchive::open(&found.store, &found.key)?;
+    let archive = found.archive()?;
     if let Some(m) = found.manifest.as_ref().filter(|m| m.object.size != archive.size()) {
         let why = format!("it has {} bytes and its manifest says {}", archive.size(), m.object.size);
         return Err(Failure::new(

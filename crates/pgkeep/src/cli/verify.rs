@@ -7,7 +7,7 @@ use std::time::Instant;
 use clap::Parser;
 use pgkeep_engine::progress::{Phase, Progress};
 use pgkeep_engine::restore::ScriptSource;
-use pgkeep_keep::{StoredArchive, verify, verify_script};
+use pgkeep_keep::{verify, verify_script};
 use serde_json::json;
 
 use super::layers::store;
@@ -41,7 +41,7 @@ pub(super) fn run(options: &Options) -> Result<()> {
     if let Some(m) = &found.manifest {
         progress.bytes_expected.store(m.object.size, Ordering::Relaxed);
     }
-    let archive = StoredArchive::open(&found.store, &found.key)?;
+    let archive = found.archive()?;
     let script = ScriptSource::open(&archive, &found.key)?.is_some();
     let verified = {
         let _display = Display::start(options.progress, &progress);
