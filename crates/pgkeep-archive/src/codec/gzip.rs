@@ -1,14 +1,48 @@
-//! What PostgreSQL calls gzip: a zlib stream (RFC 1950; src/bin/pg_dump/compress_gzip.c, `inflateInit`).
+//! What PostgreSQL calls gzip: a zlib stream (RFC 1950; src/bin/pg_dump/compress_gzip.c, `inflateInit`), and in a
+//! directory a gzip file (RFC 1952; `gzopen` there).
 
 use std::io::{self, BufRead, BufReader, Read};
 
 use super::fill;
+use flate2::bufread::MultiGzDecoder;
 use flate2::{Compress, CompressError, Crc, Decompress, FlushCompress, FlushDecompress, Status};
 
 const INPUT: usize = 64 * 1024;
 
+/// Reads either, told apart by the first byte: a zlib stream's ends in 8 (RFC 1950, 2.2).
+pub(super) enum Decoder<R> {
+    Fresh(Option<BufReader<R>>),
+    Zlib(Box<Zlib<R>>),
+    File(Box<MultiGzDecoder<BufReader<R>>>),
+}
+
+impl<R: Read> Decoder<R> {
+    pub(super) fn new(inner: R) -> Self {
+        Decoder::Fresh(Some(BufReader::with_capacity(INPUT, inner)))
+    }
+}
+
+impl<R: Read> Read for Decoder<R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        if let Decoder::Fresh(input) = self {
+            let Some(buffer) = input.as_mut() else { return Ok(0) };
+            let is_file = fill(buffer)?.first() == Some(&FILE_HEAD[0]);
+            let Some(buffer) = input.take() else { return Ok(0) };
+            *self = match is_file {
+                true => Decoder::File(Box::new(MultiGzDecoder::new(buffer))),
+                false => Decoder::Zlib(Box::new(Zlib::new(buffer))),
+            };
+        }
+        match self {
+            Decoder::Fresh(_) => Ok(0),
+            Decoder::Zlib(stream) => stream.read(out),
+            Decoder::File(file) => file.read(out),
+        }
+    }
+}
+
 /// Reads exactly one zlib stream and insists that nothing follows it.
-pub(super) struct Decoder<R> {
+pub(super) struct Zlib<R> {
     input: BufReader<R>,
     inflate: Decompress,
     state: State,
@@ -22,9 +56,8 @@ enum State {
     Over,
 }
 
-impl<R: Read> Decoder<R> {
-    pub(super) fn new(inner: R) -> Self {
-        let input = BufReader::with_capacity(INPUT, inner);
+impl<R: Read> Zlib<R> {
+    fn new(input: BufReader<R>) -> Self {
         Self { input, inflate: Decompress::new(true), state: State::Fresh }
     }
 
@@ -36,7 +69,7 @@ impl<R: Read> Decoder<R> {
     }
 }
 
-impl<R: Read> Read for Decoder<R> {
+impl<R: Read> Read for Zlib<R> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         if out.is_empty() {
             return Ok(0);

@@ -17,7 +17,8 @@ use crate::{Algorithm, ArchiveError, Compression, Result};
 /// Reading fails with [`UnexpectedEof`](std::io::ErrorKind::UnexpectedEof) if the stream is cut off, and with
 /// `InvalidData` or the like if it is damaged or bytes follow it. Several zstd or lz4 frames on end are one stream;
 /// two zlib streams are not (stock `pg_restore` would loop for ever on them). No bytes at all are an empty stream:
-/// that is how `pg_dump` writes an empty large object.
+/// that is how `pg_dump` writes an empty large object. What begins as a gzip file (RFC 1952) is read as one: that is
+/// what the directory format has.
 ///
 /// `r` is read in large steps, a [`BlockReader`](crate::BlockReader) over a [`RangeReader`](crate::RangeReader) is
 /// right for it.
