@@ -5,6 +5,7 @@ mod config;
 mod connect;
 mod failure;
 mod filters;
+mod job;
 mod resolve;
 mod show;
 mod signals;

@@ -8,29 +8,26 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use pgkeep_archive::Algorithm;
+use pgkeep_engine::Cancel;
 use pgkeep_engine::dump::{DumpOptions, DumpReport, DumpTarget, default_jobs, dump};
-use pgkeep_engine::globals::{Globals, read_globals};
+use pgkeep_engine::globals::read_globals;
 use pgkeep_engine::progress::Progress;
-use pgkeep_engine::{Cancel, ConnInfo};
-use pgkeep_keep::{
-    BackupId, Format, GlobalsRecord, KeyFacts, KeyTemplate, MANIFEST_VERSION, Manifest, ObjectRecord, Run,
-    safe_name, sweep,
-};
+use pgkeep_keep::{Format, GlobalsRecord, KeyTemplate, Manifest, safe_name};
 use pgkeep_store::Store;
 use serde_json::json;
 
 use super::Command;
-use super::format::{FormatName, compression, extension};
+use super::format::{FormatName, compression};
 use super::layers::{parse_with, store as store_of};
 use crate::config::Config;
 use crate::connect::{self, PasswordFlags, Target};
 use crate::failure::{Exit, Failure, Result};
 use crate::filters::Filters;
+use crate::job::BackupJob;
 use crate::show::{Display, ProgressMode, bytes, count, duration, plural, print, print_json, warn};
 use crate::signals;
-use crate::target::ArchiveUpload;
 
 /// Options of `backup`.
 #[derive(Parser)]
@@ -217,8 +214,15 @@ fn one(options: &Options, target: &Target<'_>, cancel: &Cancel) -> Result<()> {
     let manifest = {
         let _display = Display::start(options.progress, &progress);
         let globals = if options.globals { Some(read_globals(info, cancel)?) } else { None };
-        let place = Place { store: &store, name: &name, key: &key };
-        into_store(&place, info, globals.as_ref(), &dump_options, &progress, cancel)?
+        let job = BackupJob {
+            store: &store,
+            name: &name,
+            key: &key,
+            info,
+            globals: globals.as_ref(),
+            dump: &dump_options,
+        };
+        job.run(&progress, cancel)?
     };
     told(options, &store, &manifest, began.elapsed());
     Ok(())
@@ -234,75 +238,6 @@ fn raw_stdout() -> Result<std::fs::File> {
     }
     let file = stdout.as_fd().try_clone_to_owned();
     file.map(Into::into).map_err(|e| Failure::new(Exit::Failed, "failed", format!("standard output: {e}")))
-}
-
-/// Where a backup goes.
-struct Place<'p> {
-    store: &'p Store,
-    name: &'p str,
-    key: &'p KeyTemplate,
-}
-
-/// Dumps into the store; the manifest, written last, makes it a backup.
-fn into_store(
-    place: &Place<'_>,
-    info: &ConnInfo,
-    globals: Option<&Globals>,
-    dump_options: &DumpOptions,
-    progress: &Progress,
-    cancel: &Cancel,
-) -> Result<Manifest> {
-    let Place { store, name, key } = *place;
-    let started = Timestamp::now();
-    let id = BackupId::new(started);
-    let codec = dump_options.compression.map_or(Algorithm::None, |c| c.algorithm);
-    let key = key.key(&KeyFacts {
-        name,
-        id: &id,
-        database: &info.database,
-        host: &info.host,
-        started,
-        extension: &extension(dump_options.format, codec),
-    })?;
-    // The mark comes first: a store that cannot be written to is noticed before the database is touched.
-    let run = Run::begin(store, name, &id, &key)?;
-    for swept in sweep(store, Timestamp::now())? {
-        progress.note(format!("removed what the interrupted backup {} of {} had left", swept.id, swept.name));
-    }
-    let mut upload = ArchiveUpload::new(store, key.clone());
-    let report = dump(info, dump_options, DumpTarget::Object(&mut upload), progress, cancel)?;
-    let finished = upload
-        .finished()
-        .ok_or_else(|| Failure::new(Exit::Failed, "failed", "the archive was not finished"))?;
-    let manifest = Manifest {
-        manifest_version: MANIFEST_VERSION,
-        pgkeep_version: env!("CARGO_PKG_VERSION").into(),
-        id: id.to_string(),
-        name: name.to_owned(),
-        started,
-        finished: Timestamp::now(),
-        object: ObjectRecord::new(&key, finished),
-        files: Vec::new(),
-        globals: globals
-            .map(|g| GlobalsRecord::new(&id.globals_key(name), &g.sql, g.source.clone(), g.passwords)),
-        dump: report,
-    };
-    let commit = || {
-        if let Some(g) = globals {
-            store.put(&id.globals_key(name), g.sql.clone().into())?;
-        }
-        store.put_if_absent(&id.manifest_key(name), manifest.to_json().into())
-    };
-    if let Err(e) = commit() {
-        // Without its manifest the archive is no backup; it must not stay as something that looks like one.
-        let _ = store.delete(&key);
-        let _ = store.delete(&id.globals_key(name));
-        return Err(e.into());
-    }
-    if let Err(e) = run.end() {
-        progress.note(format!("the backup is whole; its run mark could not be removed: {e}"));
-    }
-    Ok(manifest)
 }
 
 fn told(options: &Options, store: &Store, manifest: &Manifest, took: Duration) {
