@@ -237,12 +237,7 @@ fn open_text<'f>(folder: &'f impl Folder, file: &str, what: &str) -> Result<Box<
 }
 
 /// A file under its name with the ending of this codec, or of another: its whole name, its codec, its size.
-fn find(
-    folder: &impl Folder,
-    file: &str,
-    codec: Algorithm,
-    what: &str,
-) -> Result<(String, Algorithm, u64)> {
+fn find(folder: &impl Folder, file: &str, codec: Algorithm, what: &str) -> Result<(String, Algorithm, u64)> {
     for codec in [codec, Algorithm::None, Algorithm::Gzip, Algorithm::Lz4, Algorithm::Zstd] {
         let name = format!("{file}{}", codec.file_suffix());
         if let Some(size) = folder.size(&name).map_err(|source| ArchiveError::Read { offset: 0, source })? {

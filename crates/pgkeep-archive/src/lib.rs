@@ -62,8 +62,8 @@ pub use block::{
 };
 pub use codec::{Compressor, decoder, file_decoder};
 pub use compression::{Algorithm, Compression};
-pub use entry::{Entry, Section};
 pub use directory::{DirectoryArchive, Folder, large_object_file, large_object_line};
+pub use entry::{Entry, Section};
 pub use error::{ArchiveError, Result};
 pub use header::{Container, Header, Timestamp};
 pub use id::DumpId;

@@ -7,42 +7,16 @@ use super::fill;
 use flate2::bufread::MultiGzDecoder;
 use flate2::{Compress, CompressError, Crc, Decompress, FlushCompress, FlushDecompress, Status};
 
-const INPUT: usize = 64 * 1024;
-
-/// Reads either, told apart by the first byte: a zlib stream's ends in 8 (RFC 1950, 2.2).
-pub(super) enum Decoder<R> {
-    Fresh(Option<BufReader<R>>),
-    Zlib(Box<Zlib<R>>),
-    File(Box<MultiGzDecoder<BufReader<R>>>),
-}
-
-impl<R: Read> Decoder<R> {
-    pub(super) fn new(inner: R) -> Self {
-        Decoder::Fresh(Some(BufReader::with_capacity(INPUT, inner)))
-    }
-}
-
-impl<R: Read> Read for Decoder<R> {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        if let Decoder::Fresh(input) = self {
-            let Some(buffer) = input.as_mut() else { return Ok(0) };
-            let is_file = fill(buffer)?.first() == Some(&FILE_HEAD[0]);
-            let Some(buffer) = input.take() else { return Ok(0) };
-            *self = match is_file {
-                true => Decoder::File(Box::new(MultiGzDecoder::new(buffer))),
-                false => Decoder::Zlib(Box::new(Zlib::new(buffer))),
-            };
-        }
-        match self {
-            Decoder::Fresh(_) => Ok(0),
-            Decoder::Zlib(stream) => stream.read(out),
-            Decoder::File(file) => file.read(out),
-        }
-    }
+/// Reads either, told apart by the first byte: a zlib stream's ends in the digit 8 (RFC 1950, 2.2).
+pub(super) fn decoder<'a, R: Read + 'a>(first: u8, input: BufReader<R>) -> io::Result<Box<dyn Read + 'a>> {
+    Ok(match first == FILE_HEAD[0] {
+        true => Box::new(MultiGzDecoder::new(input)),
+        false => Box::new(Zlib::new(input)),
+    })
 }
 
 /// Reads exactly one zlib stream and insists that nothing follows it.
-pub(super) struct Zlib<R> {
+struct Zlib<R> {
     input: BufReader<R>,
     inflate: Decompress,
     state: State,

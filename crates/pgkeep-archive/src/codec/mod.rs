@@ -3,6 +3,7 @@
 //! One stream per table-data entry and per large object. A file per algorithm, each with the two halves
 //! `Decoder`/`decoder` and `Encoder`.
 
+mod first;
 mod gzip;
 mod lz4;
 mod none;
@@ -11,6 +12,7 @@ mod zstd;
 use std::io::{self, BufRead, BufReader, Read};
 
 use crate::{Algorithm, ArchiveError, Compression, Result};
+use first::ByFirst;
 
 /// Unpacks the stream that `r` gives, which must end where the stream ends.
 ///
@@ -25,9 +27,9 @@ use crate::{Algorithm, ArchiveError, Compression, Result};
 pub fn decoder<'a>(algorithm: Algorithm, r: impl Read + 'a) -> Result<Box<dyn Read + 'a>> {
     Ok(match algorithm {
         Algorithm::None => Box::new(r),
-        Algorithm::Gzip => Box::new(gzip::Decoder::new(r)),
+        Algorithm::Gzip => Box::new(ByFirst::new(r, gzip::decoder)),
         Algorithm::Lz4 => Box::new(lz4::Decoder::new(r)),
-        Algorithm::Zstd => Box::new(zstd::decoder(r)?),
+        Algorithm::Zstd => Box::new(ByFirst::new(r, zstd::decoder)),
     })
 }
 

@@ -12,8 +12,7 @@ pub(super) fn retarget(mut toc: Toc, target: Compression, mode: OffsetMode) -> T
     toc.header.compression = target.algorithm;
     toc.header.level = target.level();
     toc.header.offset_size = 8;
-    toc.header.container =
-        if mode == OffsetMode::Files { Container::Directory } else { Container::Custom };
+    toc.header.container = if mode == OffsetMode::Files { Container::Directory } else { Container::Custom };
     toc
 }
 

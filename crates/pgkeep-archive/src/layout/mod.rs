@@ -192,7 +192,10 @@ impl Layout {
     /// The head, once all pieces stand in a file of `end` bytes.
     pub fn finish(self, placed: &[Placed], end: u64) -> Result<Vec<u8>> {
         if self.mode != OffsetMode::Known {
-            return Err(crate::ArchiveError::WrongMode { made_for: "a pipe or a directory", asked: "head with offsets" });
+            return Err(crate::ArchiveError::WrongMode {
+                made_for: "a pipe or a directory",
+                asked: "head with offsets",
+            });
         }
         let places = place::check(&self, placed, end)?;
         self.placed(&places, end).to_bytes()

@@ -1,7 +1,7 @@
 //! `pgkeep list`.
 
 use clap::Parser;
-use pgkeep_keep::{Catalogue, Manifest};
+use pgkeep_keep::{Catalogue, Manifest, archive_url};
 use pgkeep_store::Store;
 use serde_json::json;
 
@@ -46,7 +46,7 @@ pub(super) fn run(options: &Options) -> Result<()> {
                 listed.name.clone(),
                 listed.id.to_string(),
                 short_time(manifest.dump.snapshot_time),
-                bytes(manifest.object.size),
+                bytes(manifest.size()),
                 count(total),
                 content(&manifest).into(),
             ]);
@@ -81,8 +81,8 @@ fn line(catalogue: &Catalogue, m: &Manifest, rows: u64, text: u64) -> serde_json
         "finished": m.finished,
         "snapshot_time": m.dump.snapshot_time,
         "snapshot_lsn": m.dump.snapshot_lsn,
-        "url": catalogue.store().url_of(&m.object.key),
-        "size": m.object.size,
+        "url": archive_url(catalogue.store(), &m.object.key),
+        "size": m.size(),
         "tables": m.dump.tables.len(),
         "rows": rows,
         "bytes": text,
