@@ -6,6 +6,7 @@ mod connect;
 mod failure;
 mod filters;
 mod resolve;
+mod rules;
 mod show;
 mod signals;
 mod target;
