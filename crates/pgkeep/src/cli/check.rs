@@ -10,13 +10,14 @@ use serde::Serialize;
 use std::time::Duration;
 
 use super::Command;
-use super::layers::{parse_with, store as store_of};
+use super::layers::parse_with;
 use crate::config::Config;
 use crate::connect::{self, PasswordFlags};
 use crate::failure::{Exit, Failure, Result};
 use crate::rules::RuleFlags;
 use crate::show::{bytes, count, duration, plural, print, print_json};
 use crate::signals;
+use crate::stores::{self, StoreName};
 
 /// Options of `check`.
 #[derive(Parser)]
@@ -24,9 +25,9 @@ pub(super) struct Options {
     /// postgres:// URLs or names from the configuration
     #[arg(required = true, value_name = "DATABASE")]
     databases: Vec<String>,
-    /// The store to check as well [default: the configured store, else ./backups]
+    /// The store to check as well, several if given several times [default: the configured store, else ./backups]
     #[arg(long, visible_alias = "store", value_name = "STORE", env = "PGKEEP_STORE")]
-    to: Option<String>,
+    to: Vec<String>,
     #[command(flatten)]
     password: PasswordFlags,
     #[command(flatten)]
@@ -41,6 +42,7 @@ pub(super) struct Options {
 struct Checked {
     database: String,
     store: String,
+    stores: Vec<String>,
     #[serde(flatten)]
     facts: Option<DatabaseCheck>,
     /// Findings of the database first, of its store after them.
@@ -54,7 +56,7 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
         let info = connect::target(words, &options.password, config)?.info;
         let own = parse_with(&config.settings_of(Some(words)))?;
         let own = if let Command::Check(own) = &own.command { own } else { options };
-        all.push(one(own, &info, &cancel)?);
+        all.push(one(own, &info, &stores::named(&own.to, config)?, &cancel)?);
     }
     let worst = all.iter().flat_map(|c| &c.problems).map(|f| exit_of(f.class)).min_by_key(|e| rank(*e));
     if options.json {
@@ -72,8 +74,7 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
     }
 }
 
-fn one(options: &Options, info: &ConnInfo, cancel: &Cancel) -> Result<Checked> {
-    let store_url = store_of(options.to.as_deref());
+fn one(options: &Options, info: &ConnInfo, stores: &[StoreName], cancel: &Cancel) -> Result<Checked> {
     let mut dump_options = DumpOptions::default();
     options.rules.add_to(&mut dump_options.selection);
     let (facts, mut problems) = match check_database(info, &dump_options, cancel) {
@@ -89,8 +90,16 @@ fn one(options: &Options, info: &ConnInfo, cancel: &Cancel) -> Result<Checked> {
             (None, vec![Finding { class, object: None, problem: what, remedy }])
         }
     };
-    problems.extend(store::check(&store_url)?);
-    Ok(Checked { database: info.to_string(), store: store_url, facts, problems })
+    for store in stores {
+        let mut found = store::check(&store.url)?;
+        if stores.len() > 1 {
+            found.iter_mut().for_each(|f| f.problem = format!("{}: {}", store.name, f.problem));
+        }
+        problems.extend(found);
+    }
+    let stores: Vec<String> = stores.iter().map(|s| s.url.clone()).collect();
+    let store = stores.first().cloned().unwrap_or_default();
+    Ok(Checked { database: info.to_string(), store, stores, facts, problems })
 }
 
 /// The exit code of a class; docs/exit-codes.md.
@@ -137,7 +146,9 @@ fn tell(checked: &Checked) {
     for note in checked.facts.iter().flat_map(|facts| &facts.notes) {
         print(format!("  note      {note}"));
     }
-    print(format!("  store     {}", checked.store));
+    for store in &checked.stores {
+        print(format!("  store     {store}"));
+    }
     if checked.problems.is_empty() {
         print("  nothing stands in the way of a backup");
     }
