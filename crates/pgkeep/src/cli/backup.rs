@@ -14,7 +14,7 @@ use pgkeep_engine::Cancel;
 use pgkeep_engine::dump::{DumpOptions, DumpReport, DumpTarget, default_jobs, dump};
 use pgkeep_engine::globals::read_globals;
 use pgkeep_engine::progress::Progress;
-use pgkeep_keep::{Format, GlobalsRecord, KeyTemplate, Manifest, safe_name};
+use pgkeep_keep::{Format, GlobalsRecord, KeyTemplate, Manifest, archive_url, safe_name};
 use pgkeep_store::Store;
 use serde_json::json;
 
@@ -262,7 +262,7 @@ fn raw_stdout() -> Result<std::fs::File> {
 
 fn told(options: &Options, store: &Store, manifest: &Manifest, took: Duration) {
     let (rows, text) = manifest.dump.totals();
-    let url = store.url_of(&manifest.object.key);
+    let url = archive_url(store, &manifest.object.key);
     if options.json {
         print_json(&json!({
             "ok": true,
@@ -271,7 +271,7 @@ fn told(options: &Options, store: &Store, manifest: &Manifest, took: Duration) {
             "database": manifest.dump.database.name,
             "url": url,
             "manifest_url": store.url_of(&manifest.backup_id().manifest_key(&manifest.name)),
-            "size": manifest.object.size,
+            "size": manifest.size(),
             "sha256": manifest.object.sha256,
             "tables": manifest.dump.tables.len(),
             "rows": rows,
@@ -297,10 +297,10 @@ fn told(options: &Options, store: &Store, manifest: &Manifest, took: Duration) {
     print(format!("  archive   {url}"));
     print(format!(
         "  size      {} ({} of rows, {}, ratio {:.1})",
-        bytes(manifest.object.size),
+        bytes(manifest.size()),
         bytes(text),
         manifest.dump.compression,
-        text as f64 / manifest.object.size.max(1) as f64
+        text as f64 / manifest.size().max(1) as f64
     ));
     print(format!("  tables    {}, {}", count(manifest.dump.tables.len() as u64), plural(rows, "row")));
     print(format!("  snapshot  {}", snapshot(&manifest.dump)));

@@ -1,7 +1,7 @@
 //! `pgkeep list`.
 
 use clap::Parser;
-use pgkeep_keep::{Catalogue, Manifest};
+use pgkeep_keep::{Catalogue, Manifest, archive_url};
 use serde_json::json;
 
 use crate::config::Config;
@@ -99,7 +99,7 @@ fn line(catalogue: &Catalogue, m: &Manifest, rows: u64, text: u64) -> serde_json
         "finished": m.finished,
         "snapshot_time": m.dump.snapshot_time,
         "snapshot_lsn": m.dump.snapshot_lsn,
-        "url": catalogue.store().url_of(&m.object.key),
+        "url": archive_url(catalogue.store(), &m.object.key),
         "size": m.size(),
         "tables": m.dump.tables.len(),
         "rows": rows,

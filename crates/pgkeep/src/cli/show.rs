@@ -69,7 +69,7 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
         ("by", format!("pgkeep {}, schema by {}", m.pgkeep_version, d.schema_source)),
         ("archive", found.store.url_of(&found.key)),
         ("format", format!("{}, {}, {}", format_of(d), d.compression, d.encoding)),
-        ("size", format!("{}, {} of rows", bytes(m.object.size), bytes(text))),
+        ("size", format!("{}, {} of rows", bytes(m.size()), bytes(text))),
         ("sha256", format!("{}{}", m.object.sha256, parts(m.object.parts.len(), m.object.part_size))),
     ];
     for (head, body) in lines {
