@@ -26,6 +26,7 @@ use crate::connect::{self, PasswordFlags, Target};
 use crate::failure::{Exit, Failure, Result};
 use crate::filters::Filters;
 use crate::job::BackupJob;
+use crate::rules::RuleFlags;
 use crate::show::{Display, ProgressMode, bytes, count, duration, plural, print, print_json, warn};
 use crate::signals;
 use crate::stores;
@@ -90,6 +91,8 @@ pub(super) struct Options {
     progress: ProgressMode,
     #[command(flatten)]
     filters: Filters,
+    #[command(flatten)]
+    pub(super) rules: RuleFlags,
 }
 
 pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
@@ -173,6 +176,8 @@ fn dump_options(options: &Options) -> Result<DumpOptions> {
     if options.segment_size.is_some_and(|s| s.as_u64() < 64 << 10) {
         return Err(Failure::usage("--segment-size: at least 64KiB"));
     }
+    let mut selection = options.filters.selection()?;
+    options.rules.add_to(&mut selection);
     Ok(DumpOptions {
         format,
         jobs,
@@ -180,7 +185,8 @@ fn dump_options(options: &Options) -> Result<DumpOptions> {
         segments: !options.no_segments,
         segment_size: options.segment_size.map(|s| s.as_u64()),
         lock_timeout,
-        selection: options.filters.selection()?,
+        selection,
+        mask_salt: options.rules.salt()?,
         ..defaults
     })
 }
@@ -278,6 +284,7 @@ fn told(options: &Options, store: &Store, manifest: &Manifest, took: Duration) {
             "jobs": manifest.dump.jobs,
             "duration_seconds": took.as_secs_f64(),
             "partial": manifest.dump.partial(),
+            "masked": manifest.dump.is_masked(),
             "globals": manifest.globals,
             "notes": manifest.dump.notes,
         }));

@@ -76,7 +76,8 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
         print(format!("{head:<10}{body}"));
     }
     if let Some(partial) = d.partial() {
-        print(format!("{:<10}{partial}", "partial:"));
+        let word = if d.is_masked() { "masked:" } else { "partial:" };
+        print(format!("{word:<10}{partial}"));
     }
     if let Some(globals) = &m.globals {
         print(format!("{:<10}{}", "globals", globals_words(globals)));
