@@ -33,6 +33,7 @@ mod store;
 mod types;
 mod upload;
 mod url;
+mod wrap;
 
 pub use error::{Detail, Result, StoreError};
 pub use open::{Credentials, OpenOptions};
@@ -40,3 +41,6 @@ pub use store::Store;
 pub use types::{Capabilities, Finished, ObjectInfo, PartHash, PendingUpload, UploadPlan};
 pub use upload::Upload;
 pub use url::{AzureOptions, GoogleOptions, S3Options, Sse, StoreUrl};
+#[cfg(feature = "faults")]
+pub use wrap::{Fault, Faults};
+pub use wrap::{Lost, Mirror};

@@ -16,6 +16,7 @@ pub(crate) enum Exit {
     ClientTool = 6,
     Rights = 7,
     Clock = 8,
+    Degraded = 9,
     Cancelled = 130,
 }
 

@@ -2,5 +2,6 @@
 //! nothing is printed.
 
 mod backup;
+mod copies;
 
 pub(crate) use backup::BackupJob;
