@@ -14,7 +14,7 @@ use pgkeep_engine::Cancel;
 use pgkeep_engine::dump::{DumpOptions, DumpReport, DumpTarget, default_jobs, dump};
 use pgkeep_engine::globals::read_globals;
 use pgkeep_engine::progress::Progress;
-use pgkeep_keep::{Format, GlobalsRecord, KeyTemplate, Manifest, safe_name};
+use pgkeep_keep::{Format, GlobalsRecord, KeyTemplate, Manifest, archive_url, safe_name};
 use pgkeep_store::Store;
 use serde_json::json;
 
@@ -26,6 +26,7 @@ use crate::connect::{self, PasswordFlags, Target};
 use crate::failure::{Exit, Failure, Result};
 use crate::filters::Filters;
 use crate::job::BackupJob;
+use crate::rules::RuleFlags;
 use crate::show::{Display, ProgressMode, bytes, count, duration, plural, print, print_json, warn};
 use crate::signals;
 use crate::stores::{self, StoreName};
@@ -94,6 +95,8 @@ pub(super) struct Options {
     progress: ProgressMode,
     #[command(flatten)]
     filters: Filters,
+    #[command(flatten)]
+    pub(super) rules: RuleFlags,
 }
 
 pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
@@ -180,6 +183,8 @@ fn dump_options(options: &Options) -> Result<DumpOptions> {
     if options.segment_size.is_some_and(|s| s.as_u64() < 64 << 10) {
         return Err(Failure::usage("--segment-size: at least 64KiB"));
     }
+    let mut selection = options.filters.selection()?;
+    options.rules.add_to(&mut selection);
     Ok(DumpOptions {
         format,
         jobs,
@@ -187,7 +192,8 @@ fn dump_options(options: &Options) -> Result<DumpOptions> {
         segments: !options.no_segments,
         segment_size: options.segment_size.map(|s| s.as_u64()),
         lock_timeout,
-        selection: options.filters.selection()?,
+        selection,
+        mask_salt: options.rules.salt()?,
         ..defaults
     })
 }
@@ -273,7 +279,7 @@ fn told(options: &Options, stores: &[Store], manifest: &Manifest, took: Duration
     let degraded = degraded(manifest);
     let has_copy = |s: &&Store| manifest.copies.iter().all(|c| c.store != s.url() || c.failed.is_none());
     let copies: Vec<&Store> = stores.iter().filter(has_copy).collect();
-    let urls: Vec<String> = copies.iter().map(|s| s.url_of(&manifest.object.key)).collect();
+    let urls: Vec<String> = copies.iter().map(|s| archive_url(s, &manifest.object.key)).collect();
     let manifest_key = manifest.backup_id().manifest_key(&manifest.name);
     if options.json {
         let mut result = json!({
@@ -284,7 +290,7 @@ fn told(options: &Options, stores: &[Store], manifest: &Manifest, took: Duration
             "url": urls.first(),
             "manifest_url": copies.first().map(|s| s.url_of(&manifest_key)),
             "copies": manifest.copies,
-            "size": manifest.object.size,
+            "size": manifest.size(),
             "sha256": manifest.object.sha256,
             "tables": manifest.dump.tables.len(),
             "rows": rows,
@@ -297,6 +303,7 @@ fn told(options: &Options, stores: &[Store], manifest: &Manifest, took: Duration
             "jobs": manifest.dump.jobs,
             "duration_seconds": took.as_secs_f64(),
             "partial": manifest.dump.partial(),
+            "masked": manifest.dump.is_masked(),
             "globals": manifest.globals,
             "notes": manifest.dump.notes,
         });
@@ -315,10 +322,10 @@ fn told(options: &Options, stores: &[Store], manifest: &Manifest, took: Duration
     }
     print(format!(
         "  size      {} ({} of rows, {}, ratio {:.1})",
-        bytes(manifest.object.size),
+        bytes(manifest.size()),
         bytes(text),
         manifest.dump.compression,
-        text as f64 / manifest.object.size.max(1) as f64
+        text as f64 / manifest.size().max(1) as f64
     ));
     print(format!("  tables    {}, {}", count(manifest.dump.tables.len() as u64), plural(rows, "row")));
     print(format!("  snapshot  {}", snapshot(&manifest.dump)));
