@@ -179,3 +179,47 @@ fn a_bucket_takes_a_directory_and_a_plain_download_is_what_stock_restores() {
     assert_eq!((&told["proven"], &told["proven_against"]), (&true.into(), &"manifest".into()), "{told}");
     compare_databases(&source, &target).unwrap();
 }
+
+#[test]
+fn a_damaged_file_is_named_by_verify_and_noticed_by_restore() {
+    let source = Database::create(&Server::major(18), "source");
+    source.psql("create table t as select g, md5(g::text) from generate_series(1, 50000) g");
+    let backup = Backup::of(&source, &["--format", "directory", "--segment-size", "1MiB"]);
+    let path = folder(&backup);
+    let changed = |name: &str, change: &dyn Fn(&mut Vec<u8>)| {
+        let file = path.join(name);
+        let whole = std::fs::read(&file).unwrap();
+        let mut bytes = whole.clone();
+        change(&mut bytes);
+        std::fs::write(&file, bytes).unwrap();
+        let out = pgkeep(&["verify", path.to_str().unwrap()]);
+        let said = String::from_utf8_lossy(&out.stderr).into_owned();
+        assert!(out.status.code() == Some(3) && said.contains(name), "{name}: {out:?}");
+        let target = Database::create(source.server(), "target");
+        let out = pgkeep(&["restore", path.to_str().unwrap(), "--into", &target.url()]);
+        assert_eq!(out.status.code(), Some(3), "{name}: {out:?}");
+        std::fs::write(&file, whole).unwrap();
+    };
+    let manifest = backup.manifest();
+    let keys = manifest["files"].as_array().unwrap().iter().map(|o| o["key"].as_str().unwrap());
+    let data = keys.filter(|k| k.ends_with(".dat.zst")).last().unwrap().rsplit('/').next().unwrap();
+    for name in [data, "toc.dat"] {
+        changed(name, &|bytes| {
+            let middle = bytes.len() / 2;
+            bytes[middle] ^= 1;
+        });
+        changed(name, &|bytes| bytes.truncate(bytes.len() - 1));
+    }
+    std::fs::remove_file(path.join(data)).unwrap();
+    let out = pgkeep(&["verify", path.to_str().unwrap()]);
+    let said = String::from_utf8_lossy(&out.stderr);
+    let name = data.strip_suffix(".zst").unwrap();
+    assert!(out.status.code() == Some(3) && said.contains(name) && said.contains("missing"), "{out:?}");
+}
+
+#[test]
+fn a_directory_does_not_go_through_a_pipe() {
+    let out = pgkeep(&["backup", "postgres://u@127.0.0.1:1/x", "--to", "-", "--format", "directory"]);
+    let said = String::from_utf8_lossy(&out.stderr);
+    assert!(out.status.code() == Some(2) && said.contains("hint:"), "{said}");
+}
