@@ -24,7 +24,6 @@ use pgkeep_keep::{Manifest, verify_head};
 use choice::ChoiceFlags;
 use told::Told;
 
-use super::layers::store;
 use crate::config::Config;
 use crate::config::keys::THIS_RUN;
 use crate::connect::{self, PasswordFlags};
@@ -32,6 +31,7 @@ use crate::failure::{Exit, Failure, Result};
 use crate::resolve::{Found, resolve};
 use crate::show::{Display, ProgressMode, print};
 use crate::signals;
+use crate::stores::StoreFlags;
 
 /// Options of `restore`.
 #[derive(Parser)]
@@ -44,9 +44,8 @@ pub(super) struct Options {
     into: Option<String>,
     #[command(flatten)]
     password: PasswordFlags,
-    /// The store [default: the configured store, else ./backups]
-    #[arg(long, visible_alias = "from")]
-    store: Option<String>,
+    #[command(flatten)]
+    store: StoreFlags,
     /// Connections that load and build [default: the number of processors, 2 to 8]
     #[arg(long, short)]
     jobs: Option<usize>,
@@ -95,7 +94,7 @@ pub(super) struct Options {
 pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
     let cancel = signals::cancel_on_signals().map_err(|e| Failure::usage(format!("signal handlers: {e}")))?;
     let choice = options.choice.choice()?;
-    let found = resolve(&options.backup, || store(options.store.as_deref()))?;
+    let found = resolve(&options.backup, &options.store, config)?;
     if options.choice.list {
         return print_list(&found, &choice, &restore_options(options)?);
     }
@@ -103,14 +102,24 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
         Failure::usage("no database to restore into is named\n  hint: --into postgres://user@host/database")
     })?;
     let target = connect::target(into, &options.password, config)?.info;
-    if options.globals {
-        if choice.is_partial() {
-            return Err(Failure::usage(
-                "--globals restores nothing of the database, so there is nothing to choose",
-            ));
-        }
-        return globals::run(options, &target, &found, &cancel);
+    if options.globals && choice.is_partial() {
+        let why = "--globals restores nothing of the database, so there is nothing to choose";
+        return Err(Failure::usage(why));
     }
+    let done = match options.globals {
+        true => globals::run(options, &target, &found, &cancel),
+        false => restore_found(options, &choice, &target, &found, &cancel),
+    };
+    done.map_err(|failure| found.or_elsewhere(failure))
+}
+
+fn restore_found(
+    options: &Options,
+    choice: &Choice,
+    target: &ConnInfo,
+    found: &Found,
+    cancel: &Cancel,
+) -> Result<()> {
     let archive = found.archive()?;
     if let Some(m) = found.manifest.as_ref().filter(|m| m.object.size != archive.size()) {
         let why = format!("it has {} bytes and its manifest says {}", archive.size(), m.object.size);
@@ -133,16 +142,16 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
         let named = |e| in_archive(e, &archive.url());
         let (report, encoding, contents) = match ScriptSource::open(&archive, &found.key).map_err(named)? {
             Some(script) => {
-                refuse_for_scripts(options, &choice)?;
-                let done = restore_script(&script, &target, options.keep_going, &progress, &cancel)
-                    .map_err(named)?;
+                refuse_for_scripts(options, choice)?;
+                let done =
+                    restore_script(&script, target, options.keep_going, &progress, cancel).map_err(named)?;
                 (done.report, done.encoding, None)
             }
             None => {
                 let mut source = RestoreSource::open(&archive).map_err(named)?;
-                let mut notes = choose(&mut source.toc, &choice)?;
-                let mut report = restore(&source, &target, &restore_options(options)?, &progress, &cancel)
-                    .map_err(named)?;
+                let mut notes = choose(&mut source.toc, choice)?;
+                let mut report =
+                    restore(&source, target, &restore_options(options)?, &progress, cancel).map_err(named)?;
                 notes.append(&mut report.notes);
                 report.notes = notes;
                 let contents = choice.is_partial().then(|| Contents::of(&source.toc));
@@ -154,7 +163,7 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
             true => None,
             false => {
                 let expected = expected(&report, found.manifest.as_ref(), contents.as_ref());
-                Some(prove_against(&report.database, &expected, &encoding, options, &progress, &cancel)?)
+                Some(prove_against(&report.database, &expected, &encoding, options, &progress, cancel)?)
             }
         };
         (report, verdict, loading)
