@@ -148,8 +148,3 @@ impl<'a> Graph<'a> {
         desc(&self.entries[i]) == b"SCHEMA" && fits(tag(&self.entries[i]))
     }
 }
-
-/// A function's name without its arguments.
-pub(super) fn without_arguments(tag: &[u8]) -> &[u8] {
-    tag.find_byte(b'(').map_or(tag, |at| &tag[..at])
-}

@@ -124,10 +124,10 @@ impl Closure<'_> {
                 b"TABLE ATTACH"
                 | b"INDEX ATTACH"
                 | b"PUBLICATION TABLE"
-                | b"PUBLICATION TABLES IN SCHEMA" => {
-                    if missing().is_some() {
-                        self.entries.remove(&i);
-                    }
+                | b"PUBLICATION TABLES IN SCHEMA"
+                    if missing().is_some() =>
+                {
+                    self.entries.remove(&i);
                 }
                 b"FK CONSTRAINT" => {
                     let other = missing().filter(|_| self.entries.contains(&i));

@@ -10,6 +10,7 @@ mod pattern;
 
 use std::collections::HashSet;
 
+use bstr::ByteSlice;
 use pgkeep_archive::{DumpId, Entry, Section, Toc};
 
 use super::copy_statement::CopyStatement;
@@ -17,7 +18,7 @@ use super::entry::{bytes, desc, is_database, is_setting, is_via_root, qualified,
 use crate::error::{EngineError, ErrorKind, Result};
 use crate::select::{Kind, Preset, drop_owned};
 use foreign_keys::References;
-use graph::{Graph, is_about, without_arguments};
+use graph::Graph;
 use include::nothing;
 use pattern::Pattern;
 
@@ -171,32 +172,36 @@ fn by_name(entries: &[Entry], choice: &Choice, notes: &mut Vec<String>) -> Resul
 /// need.
 fn single(graph: &Graph<'_>, choice: &Choice, schemas: &[Pattern]) -> Result<HashSet<usize>> {
     let mut chosen = HashSet::new();
-    let kinds: [(&[String], &[&[u8]], &str); 3] = [
-        (&choice.indexes, &[b"INDEX"], "index"),
-        (&choice.triggers, &[b"TRIGGER", b"EVENT TRIGGER"], "trigger"),
-        (&choice.functions, &[b"FUNCTION", b"PROCEDURE", b"AGGREGATE"], "function"),
-    ];
-    for (patterns, descs, what) in kinds {
+    let mut add = |patterns: &[String], descs: &[&[u8]], what: &str| -> Result<()> {
         for pattern in Pattern::parse_all(patterns)? {
             let before = chosen.len();
             for (i, entry) in graph.entries.iter().enumerate().filter(|(_, e)| descs.contains(&desc(e))) {
                 let schema = bytes(&entry.namespace);
                 let in_schema = schemas.is_empty() || schemas.iter().any(|p| p.is_of_schema(schema));
-                // A trigger's tag begins with its table's name.
-                let own =
-                    tag(entry).iter().position(|b| *b == b' ').map_or(tag(entry), |at| &tag(entry)[at + 1..]);
-                let short = if what == "trigger" { own } else { without_arguments(tag(entry)) };
-                if in_schema && (pattern.is_of_entry(entry) || pattern.is_of(schema, short)) {
+                if in_schema && (pattern.is_of_entry(entry) || pattern.is_of(schema, short_name(entry))) {
                     chosen.insert(i);
-                    chosen.extend(graph.words_about(i).filter(|w| is_about(&graph.entries[*w])));
+                    chosen.extend(graph.words_about(i));
                 }
             }
             if chosen.len() == before {
                 return Err(nothing(what, &pattern));
             }
         }
-    }
+        Ok(())
+    };
+    add(&choice.indexes, &[b"INDEX"], "index")?;
+    add(&choice.triggers, &[b"TRIGGER", b"EVENT TRIGGER"], "trigger")?;
+    add(&choice.functions, &[b"FUNCTION", b"PROCEDURE", b"AGGREGATE"], "function")?;
     Ok(chosen)
+}
+
+/// A trigger's name without its table's, which begins its tag; a function's without its arguments.
+fn short_name(entry: &Entry) -> &[u8] {
+    let tag = tag(entry);
+    match desc(entry) {
+        b"TRIGGER" => tag.find_byte(b' ').map_or(tag, |at| &tag[at + 1..]),
+        _ => tag.find_byte(b'(').map_or(tag, |at| &tag[..at]),
+    }
 }
 
 /// What every restore needs to read the others; [`super::entry::is_wanted`] decides about the database's own.
