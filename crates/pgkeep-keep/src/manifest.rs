@@ -2,6 +2,7 @@
 //! of meaning raises [`MANIFEST_VERSION`].
 
 use jiff::Timestamp;
+use pgkeep_archive::Algorithm;
 use pgkeep_store::Finished;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -150,6 +151,14 @@ pub enum Format {
 }
 
 impl Format {
+    /// How an object of this format ends: `dump`, `sql`, `sql.zst` …
+    pub fn extension(self, codec: Algorithm) -> String {
+        match self {
+            Format::Custom => "dump".into(),
+            Format::Plain => format!("sql{}", codec.file_suffix()),
+        }
+    }
+
     fn is_custom(&self) -> bool {
         *self == Format::Custom
     }
@@ -220,6 +229,21 @@ impl DumpReport {
     /// What a full backup has and this one lacks, in one line; `None` for a full one.
     pub fn partial(&self) -> Option<String> {
         self.options.selection.as_ref().filter(|s| s.is_partial()).map(Selection::words)
+    }
+
+    /// Whether it holds all of the database, as it was.
+    pub fn is_full(&self) -> bool {
+        self.partial().is_none()
+    }
+
+    /// Whether values were masked.
+    pub fn is_masked(&self) -> bool {
+        self.options.selection.as_ref().is_some_and(|s| !s.masks.is_empty())
+    }
+
+    /// Whether rows were left out or values masked, so that it must not take the original's place.
+    pub fn changes_rows(&self) -> bool {
+        self.options.selection.as_ref().is_some_and(Selection::changes_rows)
     }
 
     /// Rows and bytes of COPY text of all tables together.

@@ -2,10 +2,15 @@
 
 use std::path::Path;
 
-use pgkeep_keep::{Catalogue, Manifest, StoredArchive, Wanted};
+use pgkeep_keep::{
+    Catalogue, KeepError, Manifest, StoredArchive, TOC_FILE, Wanted, directory_of, look_whole,
+};
 use pgkeep_store::Store;
 
+use crate::config::Config;
 use crate::failure::{Exit, Failure, Result};
+use crate::show::warn;
+use crate::stores::{Holding, Holdings, StoreFlags};
 
 /// A backup that was found.
 pub(crate) struct Found {
@@ -13,6 +18,8 @@ pub(crate) struct Found {
     pub(crate) key: String,
     /// `None` for an archive without one, such as pg_dump's own.
     pub(crate) manifest: Option<Manifest>,
+    /// Names of further stores that have a copy.
+    pub(crate) elsewhere: Vec<String>,
 }
 
 impl Found {
@@ -20,25 +27,67 @@ impl Found {
     pub(crate) fn archive(&self) -> Result<StoredArchive> {
         Ok(StoredArchive::open(&self.store, &self.key)?)
     }
+
+    /// Says with a failure to read this copy where another one is.
+    pub(crate) fn or_elsewhere(&self, failure: Failure) -> Failure {
+        let about_copy = matches!(failure.exit, Exit::Store | Exit::Differs) && failure.kind != "differs";
+        match self.elsewhere.first().filter(|_| about_copy) {
+            Some(other) => Failure {
+                message: format!("{}\n  hint: another copy is in {other}: --store {other}", failure.message),
+                ..failure
+            },
+            None => failure,
+        }
+    }
 }
 
-/// Finds the backup. A path or URL is taken as it is; anything else is looked up in `store`.
-pub(crate) fn resolve(words: &str, store: impl FnOnce() -> String) -> Result<Found> {
-    if words.contains("://") || words.starts_with('/') || words.starts_with('.') || Path::new(words).is_file()
-    {
+/// Finds the backup. A path or URL is taken as it is; anything else is looked up in the stores, of which those count
+/// that answer and whose copy is whole at a quick look.
+pub(crate) fn resolve(words: &str, stores: &StoreFlags, config: &Config) -> Result<Found> {
+    let is_place = words.contains("://") || words.starts_with('/') || words.starts_with('.');
+    let path = Path::new(words);
+    if is_place || path.is_file() || path.join(TOC_FILE).is_file() {
         return by_place(words);
     }
-    let catalogue = Catalogue::new(Store::open(&store())?);
-    let listed = catalogue.find(&Wanted::parse(words))?;
-    let manifest = catalogue.manifest(&listed)?;
-    Ok(Found { store: catalogue.store().clone(), key: manifest.object.key.clone(), manifest: Some(manifest) })
+    let names = stores.named(config)?;
+    let holdings = Holdings::look(&names)?;
+    let place = holdings.stores.iter().map(|s| s.catalogue.store().url()).collect::<Vec<_>>().join(", ");
+    let listed = Wanted::parse(words).pick(holdings.all(), &place)?;
+    let copies: Vec<&Holding> = holdings.holders(&listed).collect();
+    let mut first_failure = None;
+    for (i, copy) in copies.iter().enumerate() {
+        let store = copy.catalogue.store();
+        let found = copy.catalogue.manifest(&listed).and_then(|manifest| {
+            // Where there is no other copy the reader finds out itself, and says more.
+            if copies.len() > 1 {
+                look_whole(store, &manifest)?;
+            }
+            Ok(manifest)
+        });
+        match found {
+            Ok(manifest) => {
+                let elsewhere = copies[i + 1..].iter().map(|c| c.name.clone()).collect();
+                let key = manifest.object.key.clone();
+                return Ok(Found { store: store.clone(), key, manifest: Some(manifest), elsewhere });
+            }
+            Err(e) => {
+                if copies.len() > 1 {
+                    warn(format!("pgkeep: note: the copy in {} is passed over: {e}", copy.name));
+                }
+                first_failure.get_or_insert(e);
+            }
+        }
+    }
+    // The backup was picked from these stores, so that one at least has been tried.
+    Err(first_failure.unwrap_or(KeepError::Cancelled).into())
 }
 
 fn by_place(words: &str) -> Result<Found> {
     refuse_folder(words)?;
-    let (folder, file) = split(words);
+    let directory = directory(words);
+    let (folder, file) = split(directory.as_deref().unwrap_or(words));
     let store = Store::open(&folder)?;
-    let ends = [".manifest.json", ".dump", ".sql", ".sql.gz", ".sql.zst", ".sql.lz4"];
+    let ends = [".manifest.json", ".dump", ".dir", ".sql", ".sql.gz", ".sql.zst", ".sql.lz4"];
     let stem = ends.iter().find_map(|end| file.strip_suffix(end));
     let manifest_key = stem.map(|s| format!("{s}.manifest.json"));
     let catalogue = Catalogue::new(store.clone());
@@ -48,30 +97,48 @@ fn by_place(words: &str) -> Result<Found> {
     };
     let key = match &manifest {
         Some(m) => m.object.key.clone(),
+        None if directory.is_some() => format!("{file}/{TOC_FILE}"),
         None => file,
     };
     // Below the store's own URL, where a template put it; the manifest lies one folder deep.
-    if manifest.is_some() && key.contains('/') {
+    if manifest.is_some() && directory_of(&key).unwrap_or(&key).contains('/') {
         let (above, _) = split(&folder);
-        return Ok(Found { store: Store::open(&above)?, key, manifest });
+        return Ok(Found { store: Store::open(&above)?, key, manifest, elsewhere: Vec::new() });
     }
-    Ok(Found { store, key, manifest })
+    Ok(Found { store, key, manifest, elsewhere: Vec::new() })
 }
 
-/// A folder on this machine is no archive; what was meant is guessed by what lies in it.
+/// The path or URL of an archive in the directory format, without its end: a folder on this machine is looked at,
+/// elsewhere a name that ends in `.dir`, `/` or `/toc.dat` says so.
+fn directory(words: &str) -> Option<String> {
+    let path = local(words);
+    if path.is_dir() {
+        // `.` has no name to be split off.
+        return path.canonicalize().ok().map(|p| p.to_string_lossy().into_owned());
+    }
+    let (place, query) = words.split_once('?').filter(|_| words.contains("://")).unwrap_or((words, ""));
+    let place = match place.strip_suffix(&format!("/{TOC_FILE}")).or_else(|| place.strip_suffix('/')) {
+        Some(place) => place,
+        None => place.ends_with(".dir").then_some(place)?,
+    };
+    Some(if query.is_empty() { place.to_owned() } else { format!("{place}?{query}") })
+}
+
+fn local(words: &str) -> &Path {
+    Path::new(words.strip_prefix("file://").unwrap_or(words))
+}
+
+/// A folder on this machine without a table of contents is no archive.
 fn refuse_folder(words: &str) -> Result<()> {
-    let path = Path::new(words.strip_prefix("file://").unwrap_or(words));
-    if !path.is_dir() {
+    let path = local(words);
+    let is_archive =
+        ["", ".gz", ".zst", ".lz4"].iter().any(|end| path.join(format!("{TOC_FILE}{end}")).exists());
+    if !path.is_dir() || is_archive {
         return Ok(());
     }
-    let (why, hint) = match path.join("toc.dat").exists() {
-        true => (
-            "it is an archive in pg_dump's directory format, which pgkeep does not read",
-            "`pg_restore -Fd` reads it; `pg_dump -Fc` writes one that both read".to_owned(),
-        ),
-        false => ("it is a folder", format!("`pgkeep list --store {words}` shows the backups in it")),
-    };
-    Err(Failure::new(Exit::Failed, "no-such-backup", format!("{words}: {why}\n  hint: {hint}")))
+    let why =
+        format!("{words}: it is a folder\n  hint: `pgkeep list --store {words}` shows the backups in it");
+    Err(Failure::new(Exit::Failed, "no-such-backup", why))
 }
 
 /// Folder and file of a path or URL; a URL's query belongs to the folder.
@@ -90,6 +157,21 @@ pub(crate) fn split(words: &str) -> (String, String) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_directory_is_known_by_its_name_elsewhere_and_by_its_table_of_contents_here() {
+        let d = |w: &str| directory(w);
+        assert_eq!(d("s3://b/p/x.dir?region=r"), Some("s3://b/p/x.dir?region=r".into()));
+        assert_eq!(d("s3://b/p/x/toc.dat"), Some("s3://b/p/x".into()));
+        assert_eq!(d("s3://b/p/x/"), Some("s3://b/p/x".into()));
+        assert_eq!(d("s3://b/p/x.dump"), None);
+        let here = tempfile::tempdir().unwrap();
+        let path = here.path().canonicalize().unwrap().to_str().unwrap().to_owned();
+        assert!(refuse_folder(&path).is_err());
+        std::fs::write(here.path().join("toc.dat"), "").unwrap();
+        assert!(refuse_folder(&path).is_ok());
+        assert_eq!(d(&path), Some(path.clone()));
+    }
 
     #[test]
     fn a_place_is_split_into_folder_and_file() {

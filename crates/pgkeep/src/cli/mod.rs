@@ -46,7 +46,7 @@ enum Command {
     /// Back up databases into a folder or bucket
     Backup(Box<backup::Options>),
     /// Restore a backup, or any custom-format archive or SQL script, into a database, and prove the rows
-    Restore(restore::Options),
+    Restore(Box<restore::Options>),
     /// Turn an archive into an SQL script, without a database
     Convert(convert::Options),
     /// List the backups in a store
@@ -129,10 +129,10 @@ fn run(cli: Cli, config: &Config) -> Result<()> {
     match cli.command {
         Command::Backup(options) => backup::run(&options, config),
         Command::Restore(options) => restore::run(&options, config),
-        Command::Convert(options) => convert::run(&options),
-        Command::List(options) => list::run(&options),
-        Command::Show(options) => show::run(&options),
-        Command::Verify(options) => verify::run(&options),
+        Command::Convert(options) => convert::run(&options, config),
+        Command::List(options) => list::run(&options, config),
+        Command::Show(options) => show::run(&options, config),
+        Command::Verify(options) => verify::run(&options, config),
         Command::Check(options) => check::run(&options, config),
         Command::Role(options) => role::run(&options, config),
         Command::Init(options) => init::run(&options),

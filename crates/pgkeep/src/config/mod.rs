@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use crate::connect::PasswordSource;
 use crate::failure::{Failure, Result};
+use crate::rules::TABLES;
 pub(crate) use parse::parse;
 
 /// The store where none is named.
@@ -26,6 +27,17 @@ pub(crate) struct Config {
     pub(crate) defaults: Settings,
     /// Databases by the name that the command line uses.
     pub(crate) databases: BTreeMap<String, Database>,
+    /// Stores by the name that stands for their URL.
+    pub(crate) stores: BTreeMap<String, StoreEntry>,
+}
+
+/// One store.
+#[derive(Debug, Default)]
+pub(crate) struct StoreEntry {
+    /// URL or folder, `${…}` not replaced yet.
+    pub(crate) url: String,
+    /// What options say about this store: those under the headings [`keys::OF_STORES`].
+    pub(crate) settings: Settings,
 }
 
 /// One database.
@@ -55,6 +67,15 @@ impl Config {
     pub(crate) fn settings_of(&self, database: Option<&str>) -> Settings {
         let mut all = self.defaults.clone();
         if let Some(entry) = database.and_then(|name| self.databases.get(name)) {
+            overlay(&mut all, &entry.settings);
+        }
+        all
+    }
+
+    /// What says something for this database's backups in this store: the store's entry first, then the database's.
+    pub(crate) fn settings_in(&self, database: Option<&str>, store: &str) -> Settings {
+        let mut all = self.settings_of(database);
+        if let Some(entry) = self.stores.get(store) {
             all.extend(entry.settings.clone());
         }
         all
@@ -69,6 +90,19 @@ impl Config {
             "\"{words}\" is neither a postgres:// URL nor a configured database (configured: {known})\n  \
              hint: {nearest}pgkeep backup postgres://user@host/database --to /folder"
         ))
+    }
+}
+
+/// Puts the settings of a narrower place over those of a wider one. A value takes the place of another; rules come to
+/// the others, since a mask for one database must not take away those for all.
+fn overlay(wider: &mut Settings, narrower: &Settings) {
+    for (key, values) in narrower {
+        match TABLES.contains(&key.as_str()) {
+            true => wider.entry(key.clone()).or_default().extend(values.iter().cloned()),
+            false => {
+                wider.insert(key.clone(), values.clone());
+            }
+        }
     }
 }
 

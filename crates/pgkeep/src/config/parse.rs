@@ -7,7 +7,7 @@ use toml::de::{DeTable, DeValue};
 use toml::{Spanned, Value};
 
 use super::keys::{self, Key, Kind};
-use super::{Config, Database, Settings};
+use super::{Config, Database, Settings, StoreEntry};
 use crate::connect::PasswordSource;
 
 /// Something in the file that makes no sense. Never holds the line itself, which may hold a password.
@@ -67,7 +67,13 @@ impl Reader<'_> {
                         config.databases.insert(name.into_inner().into_owned(), database);
                     }
                 }
-                other => self.unknown(key.span().start, other, &["store", "defaults", "databases"]),
+                "stores" => {
+                    for (name, value) in self.table("stores", value) {
+                        let store = self.store(name.get_ref(), value);
+                        config.stores.insert(name.into_inner().into_owned(), store);
+                    }
+                }
+                other => self.unknown(key.span().start, other, &["store", "defaults", "databases", "stores"]),
             }
         }
         config
@@ -118,6 +124,27 @@ impl Reader<'_> {
         database
     }
 
+    fn store(&mut self, name: &str, value: Spanned<DeValue<'_>>) -> StoreEntry {
+        let at = value.span().start;
+        let mut store = StoreEntry::default();
+        for entry in self.table(&format!("stores.{name}"), value) {
+            let key = entry.0.get_ref().as_ref();
+            match (key, entry.1.get_ref()) {
+                ("url", DeValue::String(url)) => store.url = url.to_string(),
+                ("url", _) => self.problem(entry.1.span().start, "\"url\" is a string".into()),
+                _ if self.keys.iter().any(|k| k.name == key && !k.of_store) => self.problem(
+                    entry.0.span().start,
+                    format!("\"{key}\" says nothing about a store: it belongs to [defaults] or a database"),
+                ),
+                _ => self.setting(&mut store.settings, &entry),
+            }
+        }
+        if store.url.is_empty() {
+            self.problem(at, format!("store \"{name}\" has no url"));
+        }
+        store
+    }
+
     fn setting(&mut self, settings: &mut Settings, (name, value): &Entry<'_>) {
         let key = name.get_ref().as_ref();
         let Some(kind) = self.keys.iter().find(|k| k.name == key).map(|k| k.kind) else {
@@ -133,6 +160,11 @@ impl Reader<'_> {
         };
         let values = match (kind, value.get_ref()) {
             (Kind::Switch, DeValue::Boolean(b)) => Some(vec![b.to_string()]),
+            (Kind::Table, DeValue::Table(table)) => table
+                .iter()
+                .map(|(name, rule)| Some(format!("{}={}", name.get_ref(), rule.get_ref().as_str()?)))
+                .collect(),
+            (Kind::Table, _) => None,
             (Kind::List, DeValue::Array(a)) => a.iter().map(|v| word(v.get_ref())).collect(),
             (Kind::List | Kind::Word, one) => word(one).map(|w| vec![w]),
             _ => None,
@@ -146,6 +178,7 @@ impl Reader<'_> {
                     Kind::Switch => "true or false",
                     Kind::List => "a list of strings",
                     Kind::Word => "a string or a number",
+                    Kind::Table => "a table of strings by quoted names: { \"schema.name\" = \"SQL\" }",
                 };
                 self.problem(value.span().start, format!("\"{key}\" is {wanted}"));
             }
@@ -206,6 +239,20 @@ mod tests {
         for word in ["\\\"store\\\"", "\\\"jobs\\\"", "\\\"lock_timeout\\\"", "true or false"] {
             assert!(all.contains(word), "{word}: {all}");
         }
+    }
+
+    #[test]
+    fn rules_are_strings_by_name_and_those_of_a_database_come_to_the_defaults() {
+        let text = "[defaults]\nmask = { 'a.b.c' = 'hash', 'a.b.d' = 'null' }\n\
+                    [databases.x]\nurl = 'x'\n[databases.x.mask]\n'a.b.c' = 'redact'";
+        let mask = parse(text).unwrap().settings_of(Some("x"))["mask"].clone();
+        assert_eq!(mask, ["a.b.c=hash", "a.b.d=null", "a.b.c=redact"]);
+        for bad in ["'a.b=c'", "{ a.b = 'c' }", "{ 'a.b' = 1 }", "['a.b=c']"] {
+            let found = wrong(&format!("[databases.a]\nurl = 'x'\nwhere = {bad}"));
+            assert!(found[0].0 == 3 && found[0].1.contains("quoted names"), "{found:?}");
+        }
+        let found = wrong("[databases.a]\nurl = 'x'\nmaks = { 'a.b.c' = 'hash' }");
+        assert!(found[0].1.contains("\"mask\""), "{found:?}");
     }
 
     #[test]
