@@ -6,8 +6,8 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use pgkeep_archive::{
-    Algorithm, ArchiveError, BlockKind, BlockReader, Compression, Compressor, Entry, Layout, OffsetMode,
-    Piece, decoder,
+    Algorithm, ArchiveError, BlockKind, BlockReader, Compression, Compressor, Entry, Layout, Offset,
+    OffsetMode, Piece, decoder,
 };
 
 use crate::cancel::Cancel;
@@ -55,12 +55,15 @@ pub fn convert(
     progress.enter(Phase::Data);
     let compression = options.compression.unwrap_or(source.toc.header.compression.into());
     let mode = offset_mode(&target, options.format)?;
-    let layout = Layout::new(source.toc.clone(), &[], 0, compression, mode)?;
+    let mut toc = source.toc.clone();
+    // Stock reads nothing for such an entry, whatever else it says.
+    toc.entries.iter_mut().filter(|e| e.offset == Offset::NoData).for_each(|e| e.has_data = false);
+    let layout = Layout::new(toc, &[], 0, compression, mode)?;
     let texts = match options.format {
         Format::Plain => Some(ScriptTexts::new(&layout, compression)?),
         Format::Custom | Format::Directory => None,
     };
-    let places = places::find(source.archive, &source.toc, source.data_start)?;
+    let places = places::find(source)?;
     let mut work = Vec::with_capacity(layout.pieces().len());
     for piece in layout.pieces() {
         let missing = || damaged("its data is missing".into());

@@ -1,13 +1,15 @@
 //! A store whose calls fail when told to, for tests of what survives that.
 
 use bytes::Bytes;
+use jiff::Timestamp;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::backend::{Backend, Listing, Sink};
+use crate::backend::{Backend, Listing, Place, Sink, VersionListing};
 use crate::error::{Result, StoreError};
+use crate::lock::Lock;
 use crate::store::Store;
-use crate::types::{Capabilities, Finished, ObjectInfo, PendingUpload, UploadPlan};
+use crate::types::{Capabilities, Finished, ObjectInfo, PendingUpload, UploadPlan, Version};
 use crate::upload::Upload;
 
 /// Which call fails, and how.
@@ -136,6 +138,39 @@ impl Backend for Faulty {
 
     fn abort_upload(&self, pending: &PendingUpload) -> Result<()> {
         self.call("abort_upload", &pending.key, || self.inner.abort_upload(pending))
+    }
+
+    fn retention(&self, key: &str) -> Result<Option<Lock>> {
+        self.call("retention", key, || self.inner.retention(key))
+    }
+
+    fn set_legal_hold(&self, key: &str, on: bool) -> Result<()> {
+        self.call("set_legal_hold", key, || self.inner.set_legal_hold(key, on))
+    }
+
+    fn locking(&self, from: Timestamp) -> Result<Option<Arc<dyn Backend>>> {
+        let inner = self.call("locking", "", || self.inner.locking(from))?;
+        Ok(Some(Arc::new(Faulty { inner, faults: self.faults.clone() })))
+    }
+
+    fn versions(&self, prefix: &str) -> Result<VersionListing> {
+        self.call("versions", prefix, || Ok(Box::new(self.inner.versions(prefix)?) as VersionListing))
+    }
+
+    fn delete_version(&self, version: &Version) -> Result<()> {
+        self.call("delete_version", &version.key, || self.inner.delete_version(version))
+    }
+
+    fn place(&self, key: &str) -> Result<Option<Place>> {
+        self.inner.backend().place(key)
+    }
+
+    fn can_copy_from(&self, place: &Place) -> bool {
+        self.inner.backend().can_copy_from(place)
+    }
+
+    fn copy_from(&self, key: &str, source: &Place, size: u64, part_size: Option<u64>) -> Result<ObjectInfo> {
+        self.call("copy_from", key, || self.inner.backend().copy_from(key, source, size, part_size))
     }
 }
 

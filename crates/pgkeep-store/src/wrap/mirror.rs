@@ -3,14 +3,16 @@
 mod sink;
 
 use bytes::Bytes;
+use jiff::Timestamp;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::backend::{Backend, Listing, Sink};
+use crate::backend::{Backend, Listing, Place, Sink, VersionListing};
 use crate::error::{Result, StoreError};
+use crate::lock::Lock;
 use crate::store::Store;
-use crate::types::{Capabilities, ObjectInfo, PendingUpload, UploadPlan};
+use crate::types::{Capabilities, ObjectInfo, PendingUpload, UploadPlan, Version};
 use crate::upload::plan;
 use sink::MirrorSink;
 
@@ -125,6 +127,7 @@ impl Backend for MirrorBackend {
             multipart: all.iter().any(|c| c.multipart),
             part_limit: all.iter().map(|c| c.part_limit).min().unwrap_or(1),
             min_part_size: all.iter().map(|c| c.min_part_size).max().unwrap_or(1),
+            max_object_size: all.iter().map(|c| c.max_object_size).min().unwrap_or(1),
             max_part_size: all.iter().map(|c| c.max_part_size).min().unwrap_or(1),
             ..all[0]
         }
@@ -171,5 +174,49 @@ impl Backend for MirrorBackend {
 
     fn abort_upload(&self, pending: &PendingUpload) -> Result<()> {
         self.0.first()?.abort_upload(pending)
+    }
+
+    fn retention(&self, key: &str) -> Result<Option<Lock>> {
+        self.0.first()?.retention(key)
+    }
+
+    fn set_legal_hold(&self, key: &str, on: bool) -> Result<()> {
+        self.0.everywhere(|store| store.set_legal_hold(key, on))
+    }
+
+    fn locking(&self, _from: Timestamp) -> Result<Option<Arc<dyn Backend>>> {
+        Err(self.unsupported("locking", "ask each store for its locks before it is mirrored"))
+    }
+
+    fn versions(&self, prefix: &str) -> Result<VersionListing> {
+        Ok(Box::new(self.0.first()?.versions(prefix)?))
+    }
+
+    fn delete_version(&self, version: &Version) -> Result<()> {
+        self.0.first()?.delete_version(version)
+    }
+
+    fn place(&self, _key: &str) -> Result<Option<Place>> {
+        Ok(None)
+    }
+
+    fn can_copy_from(&self, _place: &Place) -> bool {
+        false
+    }
+
+    fn copy_from(&self, _: &str, _: &Place, _: u64, _: Option<u64>) -> Result<ObjectInfo> {
+        Err(self.unsupported("copying", "copy within each store"))
+    }
+}
+
+impl MirrorBackend {
+    fn unsupported(&self, what: &str, hint: &str) -> StoreError {
+        let url = self.0.stores[0].url();
+        StoreError::new(
+            StoreError::Unsupported,
+            url,
+            format_args!("{what} is no matter of several stores"),
+            hint,
+        )
     }
 }
