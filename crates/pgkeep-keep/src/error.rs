@@ -85,6 +85,14 @@ pub enum KeepError {
         /// What stands in the way.
         why: String,
     },
+    /// The index of a store could not be written. It only saves time.
+    #[error("{object}: the index could not be written: {why}")]
+    Index {
+        /// Its URL.
+        object: String,
+        /// Why.
+        why: String,
+    },
     /// The run was asked to stop.
     #[error("stopped: the run was asked to stop")]
     Cancelled,

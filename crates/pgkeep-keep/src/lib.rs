@@ -18,12 +18,14 @@ mod id;
 mod key_template;
 mod manifest;
 mod object;
+pub mod retention;
 mod run;
 mod selection;
+mod sidecar;
 mod verify;
 mod verify_script;
 
-pub use catalogue::{Catalogue, Listed, Wanted};
+pub use catalogue::{Catalogue, Listed, Summaries, Summary, Survey, Wanted};
 pub use error::{KeepError, Result};
 pub use fingerprint::{Fingerprint, RowHasher};
 pub use globals::read_globals;
@@ -36,5 +38,6 @@ pub use manifest::{
 pub use object::StoredArchive;
 pub use run::{Run, Swept, sweep};
 pub use selection::Selection;
+pub use sidecar::{Drill, Sidecar, Sidecars};
 pub use verify::{Verified, verify, verify_head};
 pub use verify_script::verify_script;

@@ -15,7 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 use pgkeep_store::Store;
 use serde::{Deserialize, Serialize};
 
-use crate::catalogue::Catalogue;
+use crate::catalogue::{Catalogue, Summary};
 use crate::error::{KeepError, Result};
 use crate::id::BackupId;
 
@@ -132,7 +132,8 @@ fn is_committed(store: &Store, archive: &str) -> Result<bool> {
     let catalogue = Catalogue::new(store.clone());
     let listed = catalogue.list()?;
     // A manifest that cannot be read may be the one.
-    Ok(catalogue.manifests(&listed).iter().any(|m| m.as_ref().map_or(true, |m| m.object.key == archive)))
+    let names = |s: &Result<Summary>| s.as_ref().map_or(true, |s| s.key == archive);
+    Ok(catalogue.summaries(&listed).found.iter().any(names))
 }
 
 /// What a sweep removed.

@@ -51,11 +51,9 @@ pub(super) fn run(options: &Options) -> Result<()> {
     let d = &m.dump;
     let (rows, text) = d.totals();
     let took = Duration::try_from(m.finished.duration_since(m.started)).unwrap_or_default();
-    let identity =
-        d.database.system_identifier.as_ref().map(|s| format!(", cluster {s}")).unwrap_or_default();
     let lines = [
         ("backup", format!("{} of {}", m.id, m.name)),
-        ("database", format!("{} on {}:{}{identity}", d.database.name, d.database.host, d.database.port)),
+        ("database", d.database.to_string()),
         ("snapshot", snapshot(d)),
         (
             "made",
