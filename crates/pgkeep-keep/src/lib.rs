@@ -14,10 +14,14 @@ mod catalogue;
 mod error;
 pub mod fingerprint;
 mod globals;
+pub mod hold;
 mod id;
 mod key_template;
+mod lease;
 mod manifest;
 mod object;
+mod process;
+pub mod prune;
 pub mod retention;
 mod run;
 mod selection;
@@ -31,6 +35,7 @@ pub use fingerprint::{Fingerprint, RowHasher};
 pub use globals::read_globals;
 pub use id::{BackupId, safe_name};
 pub use key_template::{KeyFacts, KeyTemplate, PRESETS};
+pub use lease::Lease;
 pub use manifest::{
     DatabaseIdentity, DumpReport, Format, GlobalsRecord, MANIFEST_VERSION, Manifest, ObjectRecord,
     OptionsRecord, SequenceReport, TableReport, name_text,
@@ -39,5 +44,5 @@ pub use object::StoredArchive;
 pub use run::{Run, Swept, sweep};
 pub use selection::Selection;
 pub use sidecar::{Drill, Sidecar, Sidecars};
-pub use verify::{Verified, verify, verify_head};
+pub use verify::{Verified, look_whole, verify, verify_head};
 pub use verify_script::verify_script;

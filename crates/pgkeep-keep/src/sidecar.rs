@@ -17,8 +17,10 @@ const TIME: &str = "%Y%m%dT%H%M%SZ";
 pub enum Sidecar {
     /// `<id>.hold.json`: the backup must not be deleted.
     Hold,
-    /// `<id>.drill.<time>.<proven or failed>.json`, or a report of the same stem.
+    /// `<id>.drill.<time>.<proven or failed>.json`: the record of a drill.
     Drill(Drill),
+    /// What else belongs to a drill: a report, a signature, the record of one that came to no verdict.
+    Paper,
 }
 
 /// How a drill ended.
@@ -35,7 +37,7 @@ pub struct Drill {
 pub struct Sidecars {
     /// Whether it is held.
     pub held: bool,
-    /// Its last drill.
+    /// Its last drill that came to a verdict.
     pub drill: Option<Drill>,
 }
 
@@ -45,6 +47,7 @@ impl Sidecars {
         match sidecar {
             Sidecar::Hold => self.held = true,
             Sidecar::Drill(drill) => self.drill = self.drill.max(Some(drill)),
+            Sidecar::Paper => {}
         }
     }
 
@@ -67,15 +70,14 @@ impl Sidecar {
             Some(id) => (id, Sidecar::Hold),
             None => {
                 let (id, rest) = file.rsplit_once(DRILL)?;
-                let mut words = rest.split('.');
-                let at = DateTime::strptime(TIME, words.next()?).ok()?.to_zoned(TimeZone::UTC).ok()?;
-                let proven = match words.next()? {
-                    "proven" => true,
-                    "failed" => false,
-                    _ => return None,
+                let (time, rest) = rest.split_once('.')?;
+                let at = DateTime::strptime(TIME, time).ok()?.to_zoned(TimeZone::UTC).ok()?.timestamp();
+                let sidecar = match rest {
+                    "proven.json" => Sidecar::Drill(Drill { at, proven: true }),
+                    "failed.json" => Sidecar::Drill(Drill { at, proven: false }),
+                    _ => Sidecar::Paper,
                 };
-                words.next()?;
-                (id, Sidecar::Drill(Drill { at: at.timestamp(), proven }))
+                (id, sidecar)
             }
         };
         (!id.is_empty() && !name.starts_with('.')).then(|| (name, BackupId::from_text(id), sidecar))
@@ -84,12 +86,6 @@ impl Sidecar {
     /// Key of a backup's hold.
     pub fn hold_key(name: &str, id: &BackupId) -> String {
         format!("{name}/{id}{HOLD}")
-    }
-
-    /// What the keys of a drill's record and reports begin with; an ending such as `.json` follows.
-    pub fn drill_stem(name: &str, id: &BackupId, drill: Drill) -> String {
-        let verdict = if drill.proven { "proven" } else { "failed" };
-        format!("{name}/{id}{DRILL}{}.{verdict}", drill.at.strftime(TIME))
     }
 }
 
@@ -103,9 +99,16 @@ mod tests {
         let hold = Sidecar::hold_key("a/b", &id);
         assert_eq!(Sidecar::of_key(&hold), Some(("a/b", id.clone(), Sidecar::Hold)));
         let drill = Drill { at: "2026-11-24T08:00:01Z".parse().unwrap(), proven: true };
-        let key = format!("{}.json", Sidecar::drill_stem("db", &id, drill));
-        assert!(key.ends_with(".drill.20261124T080001Z.proven.json"), "{key}");
-        assert_eq!(Sidecar::of_key(&key), Some(("db", id, Sidecar::Drill(drill))));
+        let stem = format!("db/{id}.drill.20261124T080001Z");
+        for (end, sidecar) in [
+            ("proven.json", Sidecar::Drill(drill)),
+            ("failed.json", Sidecar::Drill(Drill { proven: false, ..drill })),
+            ("incomplete.json", Sidecar::Paper),
+            ("proven.html", Sidecar::Paper),
+        ] {
+            let key = format!("{stem}.{end}");
+            assert_eq!(Sidecar::of_key(&key), Some(("db", id.clone(), sidecar)));
+        }
     }
 
     #[test]
@@ -116,8 +119,7 @@ mod tests {
             "db/.hold.json",
             ".pgkeep/x.hold.json",
             "db/x.drill.yesterday.proven.json",
-            "db/x.drill.20261124T080001Z.maybe.json",
-            "db/x.drill.20261124T080001Z.proven",
+            "db/x.drill.20261124T080001Z",
         ] {
             assert_eq!(Sidecar::of_key(key), None, "{key}");
         }

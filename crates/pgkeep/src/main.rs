@@ -9,6 +9,7 @@ mod job;
 mod resolve;
 mod show;
 mod signals;
+mod stores;
 mod target;
 
 fn main() -> std::process::ExitCode {

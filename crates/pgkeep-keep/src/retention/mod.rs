@@ -14,4 +14,4 @@ mod reason;
 pub use candidate::{Candidate, Content, Identity};
 pub use plan::{Decision, Overdue, Plan, plan};
 pub use policy::{Policy, span_of};
-pub use reason::Reason;
+pub use reason::{Reason, coarse};

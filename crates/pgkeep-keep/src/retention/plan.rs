@@ -49,6 +49,17 @@ impl Plan {
     pub fn deletions(&self) -> impl Iterator<Item = &Decision> {
         self.decisions.iter().filter(|d| !d.keep)
     }
+
+    /// The backups of this one's database and content that no policy can let go: the newest, sound and proven ones.
+    pub fn floors_of(&self, backup: &Candidate) -> impl Iterator<Item = &Candidate> {
+        let is_floor =
+            |r: &Reason| matches!(r, Reason::Newest | Reason::NewestSound | Reason::NewestProven);
+        self.decisions
+            .iter()
+            .filter(move |d| d.backup.identity == backup.identity && d.backup.content == backup.content)
+            .filter(move |d| d.reasons.iter().any(is_floor))
+            .map(|d| &d.backup)
+    }
 }
 
 /// Decides about the backups of one name.

@@ -65,7 +65,7 @@ impl fmt::Display for Reason {
 }
 
 /// `3 d`, `5 h`, `12 min`: a length of time in one figure.
-fn coarse(length: SignedDuration) -> String {
+pub fn coarse(length: SignedDuration) -> String {
     match length.as_mins() {
         m if m < 60 => format!("{m} min"),
         m if m < 48 * 60 => format!("{} h", m / 60),

@@ -20,7 +20,7 @@ use serde_json::json;
 
 use super::Command;
 use super::format::{FormatName, compression};
-use super::layers::{parse_with, store as store_of};
+use super::layers::parse_with;
 use crate::config::Config;
 use crate::connect::{self, PasswordFlags, Target};
 use crate::failure::{Exit, Failure, Result};
@@ -28,6 +28,7 @@ use crate::filters::Filters;
 use crate::job::BackupJob;
 use crate::show::{Display, ProgressMode, bytes, count, duration, plural, print, print_json, warn};
 use crate::signals;
+use crate::stores;
 
 /// Options of `backup`.
 #[derive(Parser)]
@@ -39,7 +40,7 @@ pub(super) struct Options {
     /// Where to: /folder, file:///folder, s3://bucket/prefix, gs://…, az://…, or - for standard output (an archive
     /// alone, without manifest) [default: the configured store, else ./backups]
     #[arg(long, visible_alias = "store", value_name = "STORE", env = "PGKEEP_STORE")]
-    to: Option<String>,
+    to: Vec<String>,
     /// Every database of the server, each under its own name; roles and tablespaces come along
     #[arg(long)]
     all: bool,
@@ -93,10 +94,10 @@ pub(super) struct Options {
 
 pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
     let cancel = signals::cancel_on_signals().map_err(|e| Failure::usage(format!("signal handlers: {e}")))?;
-    if options.databases.len() > 1 && (options.name.is_some() || options.to.as_deref() == Some("-")) {
+    if options.databases.len() > 1 && (options.name.is_some() || is_pipe(options)) {
         return Err(Failure::usage("--name and --to - go with one database"));
     }
-    if options.to.as_deref() == Some("-") && (options.all || options.globals) {
+    if is_pipe(options) && (options.all || options.globals) {
         return Err(Failure::usage("--to - takes one archive and nothing beside it: no --all, no --globals"));
     }
     let mut failures = Vec::new();
@@ -128,15 +129,28 @@ fn backup(options: &Options, config: &Config, words: &str, cancel: &Cancel) -> R
     let target = connect::target(words, &options.password, config)?;
     match target.name {
         Some(name) => match parse_with(&config.settings_of(Some(name)))?.command {
-            Command::Backup(own) => back_up(&own, &target, cancel),
-            _ => back_up(options, &target, cancel),
+            Command::Backup(own) => back_up(&own, &target, config, cancel),
+            _ => back_up(options, &target, config, cancel),
         },
-        None => back_up(options, &target, cancel),
+        None => back_up(options, &target, config, cancel),
     }
 }
 
-fn back_up(options: &Options, target: &Target<'_>, cancel: &Cancel) -> Result<()> {
-    if options.all { all::run(options, target, cancel) } else { one(options, target, cancel) }
+fn back_up(options: &Options, target: &Target<'_>, config: &Config, cancel: &Cancel) -> Result<()> {
+    if options.all { all::run(options, target, config, cancel) } else { one(options, target, config, cancel) }
+}
+
+/// Whether the archive goes to standard output.
+fn is_pipe(options: &Options) -> bool {
+    options.to.iter().any(|to| to == "-")
+}
+
+/// The store that the backup goes to.
+fn store(options: &Options, config: &Config) -> Result<Store> {
+    match stores::named(&options.to, config)?.as_slice() {
+        [one] => Ok(one.open()?),
+        _ => Err(Failure::usage("--to: a backup goes to one store")),
+    }
 }
 
 fn dump_options(options: &Options) -> Result<DumpOptions> {
@@ -195,12 +209,12 @@ fn key_template(options: &Options) -> Result<KeyTemplate> {
     Ok(key)
 }
 
-fn one(options: &Options, target: &Target<'_>, cancel: &Cancel) -> Result<()> {
+fn one(options: &Options, target: &Target<'_>, config: &Config, cancel: &Cancel) -> Result<()> {
     let info = &target.info;
     let dump_options = dump_options(options)?;
     let began = Instant::now();
     let progress = Arc::new(Progress::new());
-    if options.to.as_deref() == Some("-") {
+    if is_pipe(options) {
         let report = {
             let _display = Display::start(options.progress, &progress);
             let mut out = raw_stdout()?;
@@ -208,7 +222,7 @@ fn one(options: &Options, target: &Target<'_>, cancel: &Cancel) -> Result<()> {
         };
         return told_pipe(options, &report, began.elapsed());
     }
-    let store = Store::open(&store_of(options.to.as_deref()))?;
+    let store = store(options, config)?;
     let key = key_template(options)?;
     let name = safe_name(options.name.as_deref().or(target.name).unwrap_or(&info.database));
     let manifest = {

@@ -8,21 +8,20 @@ use pgkeep_engine::globals::{Globals, ServerDatabases, read_globals, server_data
 use pgkeep_engine::progress::Progress;
 use pgkeep_engine::{Cancel, ConnInfo};
 use pgkeep_keep::{Manifest, safe_name};
-use pgkeep_store::Store;
 use serde_json::json;
 
-use super::{Options, dump_options, key_template, told};
-use crate::cli::layers::store as store_of;
+use super::{Options, dump_options, key_template, store, told};
+use crate::config::Config;
 use crate::connect::Target;
 use crate::failure::{Exit, Failure, Result};
 use crate::job::BackupJob;
 use crate::show::{Display, plural, print, print_json, warn};
 
 /// Backs up all databases of the server that `target` leads to. One that fails does not stop the others.
-pub(super) fn run(options: &Options, target: &Target<'_>, cancel: &Cancel) -> Result<()> {
+pub(super) fn run(options: &Options, target: &Target<'_>, config: &Config, cancel: &Cancel) -> Result<()> {
     let info = &target.info;
     let dump_options = dump_options(options)?;
-    let store = Store::open(&store_of(options.to.as_deref()))?;
+    let store = store(options, config)?;
     let key = key_template(options)?;
     let found = server_databases(info, &options.exclude_database, cancel)?;
     if found.databases.is_empty() {
