@@ -24,6 +24,12 @@ impl Encoder {
     pub(super) fn new(level: i32) -> io::Result<Self> {
         let mut context = CCtx::create();
         context.set_parameter(CParameter::CompressionLevel(level)).map_err(failed)?;
+        if level == 3 {
+            // The level's own tables (2^17 and 2^16 entries) do not fit the second-level cache beside the data. With these
+            // it took a tenth to a quarter less time on tables' text and source code, for -2 to +2 % of the size.
+            context.set_parameter(CParameter::HashLog(16)).map_err(failed)?;
+            context.set_parameter(CParameter::ChainLog(13)).map_err(failed)?;
+        }
         Ok(Self { context, frame: Vec::new(), begun: false })
     }
 
