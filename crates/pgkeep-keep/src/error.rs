@@ -98,7 +98,9 @@ pub enum KeepError {
         hint: String,
     },
     /// A backup that is being deleted cannot be held any more.
-    #[error("{backup} is being deleted right now\n  hint: hold another one; `pgkeep list` shows what is there")]
+    #[error(
+        "{backup} is being deleted right now\n  hint: hold another one; `pgkeep list` shows what is there"
+    )]
     Going {
         /// Name and id.
         backup: String,

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::catalogue::Listed;
 use crate::error::{KeepError, Result};
+use crate::id::BackupId;
 use crate::prune::is_going;
 use crate::sidecar::Sidecar;
 
@@ -50,15 +51,20 @@ pub fn release(store: &Store, backup: &Listed) -> Result<()> {
     Ok(store.delete(&Sidecar::hold_key(&backup.name, &backup.id))?)
 }
 
-/// The hold of a backup, if there is one. A hold whose text is damaged holds all the same.
-pub fn read_hold(store: &Store, backup: &Listed) -> Result<Option<Hold>> {
-    match store.get(&Sidecar::hold_key(&backup.name, &backup.id)) {
-        Ok(json) => Ok(Some(serde_json::from_slice(&json).unwrap_or(Hold {
-            reason: "(the reason cannot be read)".into(),
-            since: backup.committed,
-            by: None,
-        }))),
-        Err(e) if e.is_not_found() => Ok(None),
-        Err(e) => Err(e.into()),
-    }
+/// The hold of a backup, if there is one.
+///
+/// # Errors
+/// `Manifest` for a hold whose text is damaged; it holds all the same.
+pub fn read_hold(store: &Store, name: &str, id: &BackupId) -> Result<Option<Hold>> {
+    let key = Sidecar::hold_key(name, id);
+    let json = match store.get(&key) {
+        Ok(json) => json,
+        Err(e) if e.is_not_found() => return Ok(None),
+        Err(e) => return Err(e.into()),
+    };
+    serde_json::from_slice(&json).map(Some).map_err(|e| KeepError::Manifest {
+        object: store.url_of(&key),
+        why: e.to_string(),
+        hint: "the backup is held all the same; `pgkeep hold` writes it anew".into(),
+    })
 }

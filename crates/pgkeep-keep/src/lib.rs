@@ -29,7 +29,7 @@ mod sidecar;
 mod verify;
 mod verify_script;
 
-pub use catalogue::{Catalogue, Listed, Summaries, Summary, Survey, Wanted};
+pub use catalogue::{Catalogue, Foreign, ForeignFormat, Listed, Summaries, Summary, Survey, Wanted};
 pub use error::{KeepError, Result};
 pub use fingerprint::{Fingerprint, RowHasher};
 pub use globals::read_globals;

@@ -47,9 +47,12 @@ pub(crate) fn resolve(words: &str, stores: &StoreFlags, config: &Config) -> Resu
         return by_place(words);
     }
     let names = stores.named(config)?;
-    let holdings = Holdings::look(&names)?;
-    let place = holdings.stores.iter().map(|s| s.catalogue.store().url()).collect::<Vec<_>>().join(", ");
-    let listed = Wanted::parse(words).pick(holdings.all(), &place)?;
+    let wanted = Wanted::parse(words);
+    let holdings = Holdings::look_below(&names, &wanted.prefix())?;
+    let listed = match wanted.pick(holdings.all(), &holdings.places()) {
+        Ok(listed) => listed,
+        Err(none) => return foreign(words, &holdings).ok_or_else(|| none.into()),
+    };
     let copies: Vec<&Holding> = holdings.holders(&listed).collect();
     let mut first_failure = None;
     for (i, copy) in copies.iter().enumerate() {
@@ -77,6 +80,13 @@ pub(crate) fn resolve(words: &str, stores: &StoreFlags, config: &Config) -> Resu
     }
     // The backup was picked from these stores, so that one at least has been tried.
     Err(first_failure.unwrap_or(KeepError::Cancelled).into())
+}
+
+/// Somebody else's archive, by its key.
+fn foreign(key: &str, holdings: &Holdings) -> Option<Found> {
+    let holds = |h: &&Holding| h.others.iter().any(|o| o.key == key);
+    let store = holdings.stores.iter().find(holds)?.catalogue.store().clone();
+    Some(Found { store, key: key.to_owned(), manifest: None, elsewhere: Vec::new() })
 }
 
 fn by_place(words: &str) -> Result<Found> {

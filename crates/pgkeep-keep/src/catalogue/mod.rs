@@ -1,5 +1,6 @@
 //! What backups a store holds. The store is the only truth: every manifest in it is a backup, nothing else is.
 
+mod foreign;
 mod index;
 mod listing;
 mod summary;
@@ -10,6 +11,7 @@ use pgkeep_store::Store;
 
 use crate::error::{KeepError, Result};
 use crate::manifest::{GlobalsRecord, Manifest, ObjectRecord};
+pub use foreign::{Foreign, ForeignFormat};
 use index::Index;
 pub use listing::{Listed, Survey};
 pub use summary::{Summaries, Summary};

@@ -22,7 +22,13 @@ pub enum Outcome {
 ///
 /// # Errors
 /// The store's. The backup then stands as before, or is no backup any more and the next prune removes the rest.
-pub fn delete(catalogue: &Catalogue, stock: &Stock, plan: &Plan, decision: &Decision, name: &str) -> Result<Outcome> {
+pub fn delete(
+    catalogue: &Catalogue,
+    stock: &Stock,
+    plan: &Plan,
+    decision: &Decision,
+    name: &str,
+) -> Result<Outcome> {
     let store = catalogue.store();
     let planned = &decision.backup;
     let Some((listed, _)) = stock.of_name(name).find(|(l, _)| l.id == planned.id) else {

@@ -88,7 +88,11 @@ pub fn unfinished(store: &Store, stock: &Stock, now: Timestamp) -> Result<Vec<Un
         // What a manifest names is not touched, whatever a journal says.
         let keys = if stands { Vec::new() } else { journal.keys };
         let keys = keys.into_iter().filter(|k| !stock.is_named(k)).collect();
-        found.push(Unfinished { backup: format!("{}/{}", journal.name, journal.id), key: object.key.clone(), keys });
+        found.push(Unfinished {
+            backup: format!("{}/{}", journal.name, journal.id),
+            key: object.key.clone(),
+            keys,
+        });
     }
     Ok(found)
 }

@@ -54,7 +54,8 @@ impl Orphans {
         let mut data: BTreeMap<(&str, BackupId), Vec<ObjectInfo>> = BTreeMap::new();
         for object in stock.survey.others.iter().chain(&stock.survey.lone_sidecars) {
             let Some((name, id)) = BackupId::of_own_key(&object.key) else { continue };
-            if !committed.contains(id.as_str()) && !stock.is_named(&object.key) && !at_work(&id, &object.key) {
+            if !committed.contains(id.as_str()) && !stock.is_named(&object.key) && !at_work(&id, &object.key)
+            {
                 data.entry((name, id)).or_default().push(object.clone());
             }
         }
@@ -69,9 +70,8 @@ impl Orphans {
         let mut uploads = Vec::new();
         if store.capabilities().lists_pending {
             uploads = store.pending_uploads("")?;
-            let own = |u: &PendingUpload| {
-                BackupId::of_own_key(&u.key).is_some_and(|(_, id)| !at_work(&id, &u.key))
-            };
+            let own =
+                |u: &PendingUpload| BackupId::of_own_key(&u.key).is_some_and(|(_, id)| !at_work(&id, &u.key));
             uploads.retain(|u| old(u.started) && own(u));
         }
         Ok(Orphans { data, uploads })

@@ -54,7 +54,9 @@ impl Identity {
         let (name, oid) = (database.name.clone(), database.oid);
         match &database.system_identifier {
             Some(cluster) => Identity::Known { cluster: cluster.clone(), oid, database: name },
-            None => Identity::Unknown { database: name, oid, place: database.host.clone().zip(database.port) },
+            None => {
+                Identity::Unknown { database: name, oid, place: database.host.clone().zip(database.port) }
+            }
         }
     }
 }

@@ -52,8 +52,7 @@ impl Plan {
 
     /// The backups of this one's database and content that no policy can let go: the newest, sound and proven ones.
     pub fn floors_of(&self, backup: &Candidate) -> impl Iterator<Item = &Candidate> {
-        let is_floor =
-            |r: &Reason| matches!(r, Reason::Newest | Reason::NewestSound | Reason::NewestProven);
+        let is_floor = |r: &Reason| matches!(r, Reason::Newest | Reason::NewestSound | Reason::NewestProven);
         self.decisions
             .iter()
             .filter(move |d| d.backup.identity == backup.identity && d.backup.content == backup.content)
@@ -113,10 +112,8 @@ fn kept(backup: &Candidate, reason: Reason) -> Decision {
 /// All reasons why backups of one group stay; `group` is sorted, newest first.
 fn decide(group: &[&Candidate], policy: &Policy, now: Timestamp) -> Vec<Decision> {
     let Some(newest) = group.first() else { return Vec::new() };
-    let mut decisions: Vec<Decision> = group
-        .iter()
-        .map(|b| Decision { backup: (*b).clone(), keep: false, reasons: Vec::new() })
-        .collect();
+    let mut decisions: Vec<Decision> =
+        group.iter().map(|b| Decision { backup: (*b).clone(), keep: false, reasons: Vec::new() }).collect();
     let mut keep = |i: usize, reason: Reason| decisions[i].reasons.push(reason);
     keep(0, Reason::Newest);
     if let Some(sound) = group.iter().position(|b| !b.sidecars.failed()).filter(|i| *i > 0) {

@@ -49,7 +49,9 @@ impl fmt::Display for Reason {
             Reason::NewestSound => f.write_str("the newest whose drill did not fail"),
             Reason::NewestProven => f.write_str("the newest proven one"),
             Reason::Held => f.write_str("held"),
-            Reason::Locked(until) => write!(f, "locked by the store until {}", until.strftime("%Y-%m-%d %H:%M UTC")),
+            Reason::Locked(until) => {
+                write!(f, "locked by the store until {}", until.strftime("%Y-%m-%d %H:%M UTC"))
+            }
             Reason::Overdue(age) => write!(f, "backups fail to come: the newest is {} old", coarse(*age)),
             Reason::Future => f.write_str("taken in the future: a clock is wrong"),
             Reason::Unreadable => f.write_str("a manifest under this name cannot be read"),
