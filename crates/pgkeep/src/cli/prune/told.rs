@@ -88,7 +88,7 @@ impl Told {
             "deleted" | "would delete" => self.deleted += 1,
             _ => {}
         }
-        self.say(format!("  {word:<8}{}  {}", backup.id, reasons.join(", ")));
+        self.say(format!("  {word:<13}{}  {}", backup.id, reasons.join(", ")));
         if let Some(of_name) = self.names.last_mut().and_then(|n| n["backups"].as_array_mut()) {
             of_name.push(json!({
                 "id": backup.id.as_str(),
@@ -133,7 +133,7 @@ impl Told {
             (None, true) => "would remove",
             (None, false) => "removed",
         };
-        self.say(format!("  {word:<8}{what}  {why}"));
+        self.say(format!("  {word:<13}{what}  {why}"));
         self.leftovers.push(json!({ "kind": kind, "what": what, "why": why, "action": word.to_lowercase() }));
         self.failed.extend(failed.map(Failure::from));
     }
