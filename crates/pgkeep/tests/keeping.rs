@@ -306,7 +306,7 @@ fn foreign_archives_are_listed_and_restored_by_their_keys() {
     let history = History::new();
     let source = Database::create(&Server::major(18), "foreign");
     source.psql("create table t as select generate_series(1, 500) as i");
-    for (key, args) in [("old/pg.dump", &["-Fc"][..]), ("old/pg.sql", &["-Fp"]), ("pg.backup", &["-Fc"])] {
+    for (key, args) in [("old/pg.dump", &["-Fc"][..]), ("old/pg.sql", &["-Fp"]), ("old/folder", &["-Fd"])] {
         std::fs::create_dir_all(history.file("old")).unwrap();
         let mut pg_dump = source.server().bin("pg_dump");
         succeed(pg_dump.args(args).arg("-f").arg(history.file(key)).arg("-d").arg(source.url()));
@@ -315,9 +315,9 @@ fn foreign_archives_are_listed_and_restored_by_their_keys() {
     let own = history.plant("shop", 1, |_| {});
     let listed = history.listed();
     let keys: Vec<&str> = listed.iter().filter_map(|l| l["key"].as_str()).collect();
-    assert_eq!(keys, ["old/pg.dump", "old/pg.sql", "pg.backup"]);
+    assert_eq!(keys, ["old/folder/toc.dat", "old/pg.dump", "old/pg.sql"]);
     assert!(listed.iter().any(|l| l["id"] == own.as_str()));
-    for key in ["old/pg.dump", "old/pg.sql", "pg.backup"] {
+    for key in ["old/pg.dump", "old/pg.sql", "old/folder"] {
         let target = Database::create(source.server(), "target");
         let told = restore(key, &target, &["--store", history.store()]);
         assert_eq!(told["proven_against"], "archive", "{told}");

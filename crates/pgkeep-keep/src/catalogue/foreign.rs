@@ -4,6 +4,7 @@ use pgkeep_store::{ObjectInfo, Store};
 
 use crate::error::Result;
 use crate::id::BackupId;
+use crate::object::directory_of;
 use crate::run::marked;
 
 /// Endings of names under which people keep what pg_dump wrote, and what they mean.
@@ -17,8 +18,6 @@ const ENDINGS: &[(&str, ForeignFormat)] = &[
     (".sql.zst", ForeignFormat::Script),
     (".sql.lz4", ForeignFormat::Script),
 ];
-/// The object that leads to the others of a directory-format archive.
-const TOC: &str = "toc.dat";
 
 /// What an archive is by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +41,7 @@ impl ForeignFormat {
     }
 
     fn of(key: &str) -> Option<ForeignFormat> {
-        if key.rsplit('/').next() == Some(TOC) {
+        if directory_of(key).is_some() {
             return Some(ForeignFormat::Directory);
         }
         ENDINGS.iter().find(|(end, _)| key.ends_with(end)).map(|(_, format)| *format)

@@ -35,6 +35,9 @@ pub struct Summary {
     /// What a full backup has and this one lacks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub partial: Option<String>,
+    /// Whether values were masked.
+    #[serde(default)]
+    pub masked: bool,
     /// Key of roles and tablespaces.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub globals: Option<String>,
@@ -66,6 +69,7 @@ impl Summary {
             rows,
             bytes,
             partial: m.dump.partial(),
+            masked: m.dump.is_masked(),
             globals: m.globals.as_ref().map(|g| g.key.clone()),
             format: m.dump.format,
             compression: m.dump.compression.clone(),

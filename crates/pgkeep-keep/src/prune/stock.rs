@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use crate::catalogue::{Catalogue, Listed, Summary, Survey};
 use crate::error::{KeepError, Result};
+use crate::object::TOC_FILE;
 use crate::retention::{Plan, Policy, plan};
 
 /// What lies in a store, with the summary of every backup.
@@ -70,5 +71,5 @@ impl Stock {
 
 /// The objects that would lead to an archive of many objects with this key among them.
 fn in_archive(key: &str) -> impl Iterator<Item = String> + '_ {
-    key.rsplit_once('/').into_iter().map(|(folder, _)| format!("{folder}/toc.dat"))
+    key.rsplit_once('/').into_iter().map(|(folder, _)| format!("{folder}/{TOC_FILE}"))
 }

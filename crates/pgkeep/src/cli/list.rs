@@ -6,7 +6,7 @@ use std::io::IsTerminal;
 use clap::Parser;
 use jiff::Timestamp;
 use pgkeep_keep::retention::coarse;
-use pgkeep_keep::{Catalogue, Foreign, KeepError, Listed, Sidecars, Summary};
+use pgkeep_keep::{Foreign, KeepError, Listed, Sidecars, Summary, archive_url};
 use serde_json::json;
 
 use crate::config::Config;
@@ -74,7 +74,7 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
             print_json(&json!({
                 "foreign": true,
                 "key": f.object.key,
-                "url": store.url_of(&f.object.key),
+                "url": archive_url(store, &f.object.key),
                 "format": f.format.as_str(),
                 "size": f.object.size,
                 "modified": f.object.modified,
@@ -163,7 +163,9 @@ fn proven(sidecars: Sidecars, now: Timestamp) -> String {
 /// Whether it is all of a database, and what else is to be known; `show` says what is missing.
 fn content(summary: &Summary, sidecars: Sidecars) -> String {
     let words = [
-        (true, if summary.partial.is_some() { "partial" } else { "full" }),
+        (summary.masked, "masked"),
+        (!summary.masked && summary.partial.is_some(), "partial"),
+        (summary.partial.is_none(), "full"),
         (summary.globals.is_some(), "globals"),
         (summary.adopted, "adopted"),
         (sidecars.held, "held"),
@@ -172,7 +174,6 @@ fn content(summary: &Summary, sidecars: Sidecars) -> String {
 }
 
 fn line(Copy { holding, listed, summary: s }: &Copy<'_>) -> serde_json::Value {
-    let catalogue: &Catalogue = &holding.catalogue;
     json!({
         "id": listed.id.as_str(),
         "name": listed.name,
@@ -181,7 +182,7 @@ fn line(Copy { holding, listed, summary: s }: &Copy<'_>) -> serde_json::Value {
         "finished": s.finished,
         "snapshot_time": s.snapshot_time,
         "snapshot_lsn": s.snapshot_lsn,
-        "url": catalogue.store().url_of(&s.key),
+        "url": archive_url(holding.catalogue.store(), &s.key),
         "size": s.size,
         "tables": s.tables,
         "rows": s.rows,
