@@ -13,6 +13,7 @@
 mod catalogue;
 mod error;
 pub mod fingerprint;
+mod folder;
 mod globals;
 mod id;
 mod key_template;
@@ -33,7 +34,7 @@ pub use manifest::{
     DatabaseIdentity, DumpReport, Format, GlobalsRecord, MANIFEST_VERSION, Manifest, ObjectRecord,
     OptionsRecord, SequenceReport, TableReport, name_text,
 };
-pub use object::StoredArchive;
+pub use object::{StoredArchive, TOC_FILE, archive_url, directory_of};
 pub use run::{Run, Swept, sweep};
 pub use selection::Selection;
 pub use verify::{Verified, look_whole, verify, verify_head};

@@ -231,6 +231,21 @@ impl DumpReport {
         self.options.selection.as_ref().filter(|s| s.is_partial()).map(Selection::words)
     }
 
+    /// Whether it holds all of the database, as it was.
+    pub fn is_full(&self) -> bool {
+        self.partial().is_none()
+    }
+
+    /// Whether values were masked.
+    pub fn is_masked(&self) -> bool {
+        self.options.selection.as_ref().is_some_and(|s| !s.masks.is_empty())
+    }
+
+    /// Whether rows were left out or values masked, so that it must not take the original's place.
+    pub fn changes_rows(&self) -> bool {
+        self.options.selection.as_ref().is_some_and(Selection::changes_rows)
+    }
+
     /// Rows and bytes of COPY text of all tables together.
     pub fn totals(&self) -> (u64, u64) {
         self.tables.iter().fold((0, 0), |(r, b), t| (r + t.fingerprint.rows, b + t.fingerprint.bytes))

@@ -118,6 +118,7 @@ impl Filters {
             large_objects: self.large_objects_wanted(),
             strict_names: self.strict_names,
             preset: self.preset.clone(),
+            ..Selection::default()
         };
         for file in &self.filter {
             let name = file.display().to_string();

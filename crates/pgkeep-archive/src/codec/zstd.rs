@@ -1,12 +1,12 @@
 //! Zstandard (src/bin/pg_dump/compress_zstd.c).
 
-use std::io::{self, Read};
+use std::io::{self, BufReader, Read};
 
 use zstd::zstd_safe::{CCtx, CParameter, compress_bound, get_error_name};
 
 /// Reads frames on end. Windows above 128 MiB, which no `pg_dump` writes, are refused by the library's default.
-pub(super) fn decoder<'a>(r: impl Read + 'a) -> crate::Result<impl Read + 'a> {
-    zstd::stream::read::Decoder::new(r).map_err(|source| crate::ArchiveError::Read { offset: 0, source })
+pub(super) fn decoder<'a, R: Read + 'a>(_first: u8, input: BufReader<R>) -> io::Result<Box<dyn Read + 'a>> {
+    Ok(Box::new(zstd::stream::read::Decoder::with_buffer(input)?))
 }
 
 /// One compression context, whose tables are the costly part, for all streams.

@@ -66,12 +66,19 @@ fn parse_words(words: Vec<OsString>, settings: &Settings) -> Result<Cli> {
     let program = CONFIGURABLE.iter().fold(command(), |program, name| {
         program.mut_subcommand(*name, |command| command.mut_args(|arg| with_default(arg, &all)))
     });
-    program.try_get_matches_from(words).and_then(|m| Cli::from_arg_matches(&m)).map_err(|e| {
-        // The command line alone was fine; the usage that follows would not help.
-        let text = e.to_string();
-        let first = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
-        Failure::usage(format!("in the configuration: {first}"))
-    })
+    let mut cli =
+        program.try_get_matches_from(words).and_then(|m| Cli::from_arg_matches(&m)).map_err(|e| {
+            // The command line alone was fine; the usage that follows would not help.
+            let text = e.to_string();
+            let first = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+            Failure::usage(format!("in the configuration: {first}"))
+        })?;
+    match &mut cli.command {
+        super::Command::Backup(options) => options.rules.add_configured(&all),
+        super::Command::Check(options) => options.rules.add_configured(&all),
+        _ => {}
+    }
+    Ok(cli)
 }
 
 fn with_default(arg: Arg, settings: &Settings) -> Arg {

@@ -1,7 +1,7 @@
 //! `pgkeep list`.
 
 use clap::Parser;
-use pgkeep_keep::{Catalogue, Manifest};
+use pgkeep_keep::{Catalogue, Manifest, archive_url};
 use serde_json::json;
 
 use crate::config::Config;
@@ -80,11 +80,13 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
 
 /// Whether it is all of a database; `show` says what is missing.
 fn content(m: &Manifest) -> &'static str {
-    match (m.dump.partial(), &m.globals) {
-        (None, None) => "full",
-        (None, Some(_)) => "full, globals",
-        (Some(_), None) => "partial",
-        (Some(_), Some(_)) => "partial, globals",
+    match (m.dump.is_masked(), m.dump.is_full(), &m.globals) {
+        (true, _, None) => "masked",
+        (true, _, Some(_)) => "masked, globals",
+        (false, true, None) => "full",
+        (false, true, Some(_)) => "full, globals",
+        (false, false, None) => "partial",
+        (false, false, Some(_)) => "partial, globals",
     }
 }
 
@@ -97,12 +99,13 @@ fn line(catalogue: &Catalogue, m: &Manifest, rows: u64, text: u64) -> serde_json
         "finished": m.finished,
         "snapshot_time": m.dump.snapshot_time,
         "snapshot_lsn": m.dump.snapshot_lsn,
-        "url": catalogue.store().url_of(&m.object.key),
+        "url": archive_url(catalogue.store(), &m.object.key),
         "size": m.size(),
         "tables": m.dump.tables.len(),
         "rows": rows,
         "bytes": text,
         "partial": m.dump.partial(),
+        "masked": m.dump.is_masked(),
         "globals": m.globals.is_some(),
         "compression": m.dump.compression,
         "server_version": m.dump.server_version,

@@ -121,15 +121,8 @@ fn restore_found(
     cancel: &Cancel,
 ) -> Result<()> {
     let archive = found.archive()?;
-    if let Some(m) = found.manifest.as_ref().filter(|m| m.object.size != archive.size()) {
-        let why = format!("it has {} bytes and its manifest says {}", archive.size(), m.object.size);
-        return Err(Failure::new(
-            Exit::Differs,
-            "damaged",
-            format!("{}: {why}\n  hint: restore from another backup or copy", archive.url()),
-        ));
-    }
     if let Some(m) = &found.manifest {
+        archive.fits(m)?;
         verify_head(&found.store, &found.key, m)?;
     }
     let began = Instant::now();

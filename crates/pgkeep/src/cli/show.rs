@@ -69,14 +69,15 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
         ("by", format!("pgkeep {}, schema by {}", m.pgkeep_version, d.schema_source)),
         ("archive", found.store.url_of(&found.key)),
         ("format", format!("{}, {}, {}", format_of(d), d.compression, d.encoding)),
-        ("size", format!("{}, {} of rows", bytes(m.object.size), bytes(text))),
+        ("size", format!("{}, {} of rows", bytes(m.size()), bytes(text))),
         ("sha256", format!("{}{}", m.object.sha256, parts(m.object.parts.len(), m.object.part_size))),
     ];
     for (head, body) in lines {
         print(format!("{head:<10}{body}"));
     }
     if let Some(partial) = d.partial() {
-        print(format!("{:<10}{partial}", "partial:"));
+        let word = if d.is_masked() { "masked:" } else { "partial:" };
+        print(format!("{word:<10}{partial}"));
     }
     if let Some(globals) = &m.globals {
         print(format!("{:<10}{}", "globals", globals_words(globals)));
