@@ -7,7 +7,9 @@ use super::entry::{bytes, desc, is_database, tag};
 
 /// Gives the database that the archive creates another name.
 pub fn rename_database(toc: &mut Toc, name: &str) {
-    let Some(old) = toc.entries.iter().find(|e| desc(e) == b"DATABASE").map(|e| tag(e).to_vec()) else { return };
+    let Some(old) = toc.entries.iter().find(|e| desc(e) == b"DATABASE").map(|e| tag(e).to_vec()) else {
+        return;
+    };
     let from = [b"DATABASE ".as_slice(), &format_identifier(&old)].concat();
     let to = [b"DATABASE ".as_slice(), &format_identifier(name.as_bytes())].concat();
     for entry in toc.entries.iter_mut().filter(|e| is_about_database(e)) {
@@ -43,7 +45,9 @@ pub fn adapt(toc: &mut Toc, major: u32) -> Vec<String> {
     let mut notes = Vec::new();
     let mut note = |count: usize, what: &str, since: u32| {
         if count > 0 {
-            notes.push(format!("left out, as PostgreSQL {major} does not know it: {what} ({since} and later), {count} times"));
+            notes.push(format!(
+                "left out, as PostgreSQL {major} does not know it: {what} ({since} and later), {count} times"
+            ));
         }
     };
     let before = toc.entries.len();
@@ -56,14 +60,13 @@ pub fn adapt(toc: &mut Toc, major: u32) -> Vec<String> {
             note(toc.entries.iter_mut().filter_map(|e| change(e).then_some(())).count(), what, since);
         }
     };
-    each(17, "the privilege MAINTAIN", |e| {
-        desc(e) == b"ACL" && without(e, &[b",MAINTAIN", b"MAINTAIN,"])
-    });
+    each(17, "the privilege MAINTAIN", |e| desc(e) == b"ACL" && without(e, &[b",MAINTAIN", b"MAINTAIN,"]));
     each(15, "LOCALE_PROVIDER of the database", |e| {
         desc(e) == b"DATABASE" && without(e, &[b" LOCALE_PROVIDER = libc"])
     });
     each(14, "SET COMPRESSION of a column", without_compression);
-    let database = toc.entries.iter().find(|e| desc(e) == b"DATABASE").map_or(b"".as_slice(), |e| bytes(&e.definition));
+    let database =
+        toc.entries.iter().find(|e| desc(e) == b"DATABASE").map_or(b"".as_slice(), |e| bytes(&e.definition));
     for (provider, since) in [("builtin", 17), ("icu", 15)] {
         if major < since && database.contains_str(format!("LOCALE_PROVIDER = {provider}")) {
             notes.push(format!(
@@ -89,7 +92,9 @@ fn without_compression(entry: &mut Entry) -> bool {
     let Some(text) = &mut entry.definition else { return false };
     if desc_is_table(&entry.desc) && text.contains_str(" SET COMPRESSION ") {
         let is_it = |line: &&[u8]| {
-            line.starts_with(b"ALTER TABLE ONLY ") && line.contains_str(" SET COMPRESSION ") && line.ends_with(b";\n")
+            line.starts_with(b"ALTER TABLE ONLY ")
+                && line.contains_str(" SET COMPRESSION ")
+                && line.ends_with(b";\n")
         };
         let kept: Vec<&[u8]> = text.split_inclusive(|b| *b == b'\n').filter(|l| !is_it(l)).collect();
         let kept = kept.concat();

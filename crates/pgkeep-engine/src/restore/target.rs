@@ -40,7 +40,9 @@ impl TargetState {
         let why = match (self.conflicts.as_slice(), self.relations) {
             ([first], _) => format!("{first} already exists"),
             ([first, others @ ..], _) => format!("{first} already exists, and {} others", others.len()),
-            ([], n) if n > 0 && !by_name => format!("it is not empty: it has {n} tables, views and sequences"),
+            ([], n) if n > 0 && !by_name => {
+                format!("it is not empty: it has {n} tables, views and sequences")
+            }
             _ => return Ok(()),
         };
         Err(EngineError::new(ErrorKind::Other, format!("restoring into {target}"), why).hint(
@@ -115,7 +117,8 @@ fn to_be_created(client: &mut Client, toc: &Toc) -> Result<TargetState> {
     };
     for entry in toc.entries.iter().filter(|e| desc(e) == b"DATABASE") {
         let name = quote_literal(tag(entry));
-        let sql = [b"SELECT EXISTS (SELECT FROM pg_catalog.pg_database WHERE datname = ".as_slice(), &name, b")"];
+        let sql =
+            [b"SELECT EXISTS (SELECT FROM pg_catalog.pg_database WHERE datname = ".as_slice(), &name, b")"];
         if client.query_one(sql.concat())?.bool(0) {
             state.conflicts.push(display(entry));
         }

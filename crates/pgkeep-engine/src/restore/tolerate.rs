@@ -13,15 +13,16 @@ use crate::error::{EngineError, ErrorKind};
 pub(super) fn tolerated(entry: &Entry, error: &EngineError) -> bool {
     let denied = error.kind == ErrorKind::Permission;
     match desc(entry) {
-        b"COMMENT" | b"ACL" | b"ACL LANGUAGE" | b"DEFAULT ACL" | b"SECURITY LABEL" | b"EVENT TRIGGER" | b"PUBLICATION"
-        | b"SUBSCRIPTION" => denied,
+        b"COMMENT" | b"ACL" | b"ACL LANGUAGE" | b"DEFAULT ACL" | b"SECURITY LABEL" | b"EVENT TRIGGER"
+        | b"PUBLICATION" | b"SUBSCRIPTION" => denied,
         // 42704: its publication was denied.
         b"PUBLICATION TABLE" | b"PUBLICATION TABLES IN SCHEMA" => {
             denied || error.sqlstate.as_deref() == Some("42704") && error.why.contains("publication ")
         }
         // A setting that this version does not know.
         b"DATABASE PROPERTIES" => {
-            denied || error.sqlstate.as_deref() == Some("42704") && error.why.contains("configuration parameter")
+            denied
+                || error.sqlstate.as_deref() == Some("42704") && error.why.contains("configuration parameter")
         }
         _ => false,
     }
