@@ -16,7 +16,8 @@ pub(crate) enum Exit {
     ClientTool = 6,
     Rights = 7,
     Clock = 8,
-    Degraded = 9,
+    Overdue = 9,
+    Degraded = 10,
     Cancelled = 130,
 }
 
@@ -94,6 +95,7 @@ impl From<KeepError> for Failure {
             KeepError::NoSuchBackup { .. } | KeepError::Ambiguous { .. } => {
                 Failure::new(Exit::Failed, "no-such-backup", e.to_string())
             }
+            KeepError::Busy { .. } => Failure::new(Exit::Failed, "busy", e.to_string()),
             KeepError::KeyTemplate { .. } => Failure::usage(e.to_string()),
             other => Failure::new(Exit::Failed, "failed", other.to_string()),
         }

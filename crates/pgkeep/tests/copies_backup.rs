@@ -66,7 +66,7 @@ impl Bench {
     /// The degraded result: what failed is named, the other copy is whole.
     #[track_caller]
     fn degraded(&self, ran: Ran, words: &[&str]) -> Value {
-        let ran = ran.failed(9, &[&["no copy in", "pgkeep sync"], words].concat());
+        let ran = ran.failed(10, &[&["no copy in", "pgkeep sync"], words].concat());
         let told = ran.json();
         assert_eq!((&told["ok"], &told["error"]["kind"]), (&false.into(), &"degraded".into()), "{told}");
         let id = told["id"].as_str().unwrap();
@@ -182,7 +182,7 @@ fn all_databases_of_a_server_are_backed_up_though_a_store_fails() {
     let (good, bad) = (dir.path().join("good"), "/dev/null/backups");
     let url = server.url("postgres");
     let ran = run(pgkeep(&["backup", &url, "--all", "--json", "--to", bad, "--to", good.to_str().unwrap()]));
-    let summary = ran.failed(9, &["no copy in"]).json();
+    let summary = ran.failed(10, &["no copy in"]).json();
     assert_eq!((&summary["ok"], &summary["failed"]), (&false.into(), &serde_json::json!([])), "{summary}");
     assert_eq!(summary["degraded"], serde_json::json!(["postgres"]));
     assert_eq!(summary["error"]["kind"], "degraded");

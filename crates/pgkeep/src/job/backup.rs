@@ -104,6 +104,7 @@ impl BackupJob<'_> {
                 GlobalsRecord::new(&id.globals_key(self.name), &g.sql, g.source.clone(), g.passwords)
             }),
             copies: copies.records(),
+            adopted: None,
             dump: report,
         };
         copies.commit(&id.manifest_key(self.name), &mut manifest, progress)?;

@@ -3,5 +3,7 @@
 
 mod backup;
 mod copies;
+mod restore;
 
 pub(crate) use backup::BackupJob;
+pub(crate) use restore::{Plan, RestoreJob, RestoreRecord};
