@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 use crate::config::Config;
 use crate::connect::{self, PasswordFlags};
 use crate::failure::{Exit, Failure, Result};
+use crate::production;
 use crate::resolve::{Found, resolve};
 use crate::show::{Display, ProgressMode, duration, many, plural, print, print_json, warn};
 use crate::signals;
@@ -70,6 +71,9 @@ pub(super) struct Options {
     /// Do not compare the restored rows with the dumped ones
     #[arg(long)]
     no_prove: bool,
+    /// Restore a backup with masked or left out rows into a database that is marked as production
+    #[arg(long)]
+    masked_into_production: bool,
     /// Print the result as JSON
     #[arg(long)]
     pub(super) json: bool,
@@ -85,6 +89,9 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
     })?;
     let target = connect::target(into, &options.password, config)?.info;
     let found = resolve(&options.backup, &options.store, config)?;
+    if let Some(m) = found.manifest.as_ref().filter(|_| !options.globals && !options.masked_into_production) {
+        production::refuse(m, into, &target, options.create, config, &cancel)?;
+    }
     let done = match options.globals {
         true => globals::run(options, &target, &found, &cancel),
         false => restore_found(options, &target, &found, &cancel),
