@@ -100,7 +100,8 @@ mod tests {
         let keys: Vec<String> = crate::config::keys::all(&program).into_iter().map(|k| k.name).collect();
         for name in ["backup", "restore"] {
             let options = program.find_subcommand(name).unwrap().get_arguments();
-            for option in options.filter(|o| !o.is_global_set()) {
+            let configured = |o: &&Arg| !o.is_global_set() && o.get_help_heading() != Some(THIS_RUN);
+            for option in options.filter(configured) {
                 let Some(long) = option.get_long().filter(|l| !["help", "version", "config"].contains(l))
                 else {
                     continue;

@@ -46,7 +46,7 @@ enum Command {
     /// Back up databases into a folder or bucket
     Backup(Box<backup::Options>),
     /// Restore a backup, or any custom-format archive or SQL script, into a database, and prove the rows
-    Restore(restore::Options),
+    Restore(Box<restore::Options>),
     /// Turn an archive into an SQL script, without a database
     Convert(convert::Options),
     /// List the backups in a store
