@@ -45,7 +45,7 @@ pub fn production(
     }
     // Where the role may not read the identifier, of either, the databases cannot be told apart by it.
     let system = client.query_one("SELECT system_identifier FROM pg_catalog.pg_control_system()").ok();
-    let is_same = system.is_some_and(|s| Some(s.text(0)) == original.system_identifier)
-        && row.parse(0) == original.oid;
+    let is_same =
+        system.is_some_and(|s| Some(s.text(0)) == original.system_identifier) && row.parse(0) == original.oid;
     Ok(is_same.then_some(Production::Original))
 }
