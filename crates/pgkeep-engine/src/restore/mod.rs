@@ -19,8 +19,8 @@
 
 mod choose;
 mod clean;
-mod collect;
-mod copy_statement;
+pub(crate) mod collect;
+pub(crate) mod copy_statement;
 mod entry;
 mod estimate;
 mod hints;

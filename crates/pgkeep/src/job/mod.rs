@@ -1,6 +1,8 @@
 //! What the program does with databases and stores, without a command line: a plain struct goes in, a record comes out,
 //! nothing is printed.
 
+mod adopt;
 mod backup;
 
+pub(crate) use adopt::AdoptJob;
 pub(crate) use backup::BackupJob;
