@@ -1,6 +1,5 @@
 //! What can be told of an archive that somebody else made, after it was read whole.
 
-use bstr::ByteSlice;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -80,7 +79,9 @@ impl Adoptee<'_> {
                 lock_timeout_ms: None,
                 selection: toc.and_then(missing),
             },
-            notes: vec!["adopted: the archive was made by another program, and what it left out is not known".into()],
+            notes: vec![
+                "adopted: the archive was made by another program, and what it left out is not known".into(),
+            ],
         })
     }
 
@@ -91,7 +92,15 @@ impl Adoptee<'_> {
             let t = toc.header.created;
             let small = |n: i32| i8::try_from(n).ok();
             let (year, month) = (i16::try_from(t.year).ok()?, small(t.mon + 1)?);
-            let time = DateTime::new(year, month, small(t.mday)?, small(t.hour)?, small(t.min)?, small(t.sec.min(59))?, 0);
+            let time = DateTime::new(
+                year,
+                month,
+                small(t.mday)?,
+                small(t.hour)?,
+                small(t.min)?,
+                small(t.sec.min(59))?,
+                0,
+            );
             Some(time.ok()?.to_zoned(TimeZone::UTC).ok()?.timestamp())
         };
         self.source.and_then(|s| of_header(&s.toc)).map_or(self.modified, |t| t.min(self.modified))
@@ -100,9 +109,10 @@ impl Adoptee<'_> {
 
 fn table(found: &FoundTable) -> Option<TableReport> {
     let copy = CopyStatement::parse(&found.copy)?;
-    let (schema, table) = found.name.clone().unwrap_or_else(|| {
-        (name_text(copy.schema.as_deref().unwrap_or_default()), name_text(&copy.table))
-    });
+    let (schema, table) = found
+        .name
+        .clone()
+        .unwrap_or_else(|| (name_text(copy.schema.as_deref().unwrap_or_default()), name_text(&copy.table)));
     Some(TableReport {
         schema,
         table,
@@ -121,10 +131,7 @@ fn sequences(toc: &Toc) -> Vec<SequenceReport> {
 fn missing(toc: &Toc) -> Option<Selection> {
     let has = |desc: &str| toc.entries.iter().any(|e| e.desc_is(desc));
     let (tables, rows) = (has("TABLE"), has("TABLE DATA"));
-    let selection = Selection {
-        schema_only: tables && !rows,
-        data_only: rows && !tables,
-        ..Selection::default()
-    };
+    let selection =
+        Selection { schema_only: tables && !rows, data_only: rows && !tables, ..Selection::default() };
     (selection.is_partial()).then_some(selection)
 }

@@ -95,7 +95,9 @@ fn wanted(
             )
         })?;
         if stock.is_named(&key) {
-            return Err(Failure::usage(format!("{words} has a manifest already\n  hint: `pgkeep list` shows it")));
+            return Err(Failure::usage(format!(
+                "{words} has a manifest already\n  hint: `pgkeep list` shows it"
+            )));
         }
         keys.push(key);
     }

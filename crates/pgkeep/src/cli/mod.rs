@@ -130,7 +130,9 @@ fn layered(cli: Cli) -> Result<(Cli, Config)> {
         Command::Verify(o) => Some(o.backup.as_str()),
         Command::List(o) => o.name.as_deref(),
         Command::Hold(o) => Some(o.backup.as_str()),
-        Command::Backup(_) | Command::Check(_) | Command::Role(_) | Command::Prune(_) | Command::Adopt(_) => None,
+        Command::Backup(_) | Command::Check(_) | Command::Role(_) | Command::Prune(_) | Command::Adopt(_) => {
+            None
+        }
     };
     let config = Config::load(cli.config.as_deref())?;
     let database = entry.map(|words| words.split('@').next().unwrap_or(words));

@@ -6,8 +6,8 @@ use pgkeep_engine::adopt::Adoptee;
 use pgkeep_engine::progress::{Phase, Progress};
 use pgkeep_engine::restore::{RestoreSource, ScriptSource};
 use pgkeep_keep::{
-    BackupId, DatabaseIdentity, Format, MANIFEST_VERSION, Manifest, ObjectRecord, StoredArchive, directory_of,
-    safe_name, verify, verify_script,
+    BackupId, DatabaseIdentity, Format, MANIFEST_VERSION, Manifest, ObjectRecord, StoredArchive,
+    directory_of, safe_name, verify, verify_script,
 };
 use pgkeep_store::Store;
 
@@ -45,7 +45,7 @@ impl AdoptJob<'_> {
         let source = if script { None } else { Some(RestoreSource::open(&archive)?) };
         let adoptee = Adoptee {
             source: source.as_ref(),
-            format: format_of(script, key),
+            format: if script { Format::Plain } else { Format::Custom },
             size,
             modified,
             database: name.map(str::to_owned),
@@ -79,14 +79,6 @@ impl AdoptJob<'_> {
         };
         store.put_if_absent(&id.manifest_key(&kept_as), manifest.to_json().into())?;
         Ok(manifest)
-    }
-}
-
-fn format_of(script: bool, key: &str) -> Format {
-    match directory_of(key) {
-        _ if script => Format::Plain,
-        Some(_) => Format::Directory,
-        None => Format::Custom,
     }
 }
 
