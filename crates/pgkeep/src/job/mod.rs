@@ -3,6 +3,8 @@
 
 mod adopt;
 mod backup;
+mod restore;
 
 pub(crate) use adopt::AdoptJob;
 pub(crate) use backup::BackupJob;
+pub(crate) use restore::{Plan, RestoreJob, RestoreRecord};
