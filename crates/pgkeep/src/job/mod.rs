@@ -3,6 +3,7 @@
 
 mod adopt;
 mod backup;
+mod copies;
 mod restore;
 
 pub(crate) use adopt::AdoptJob;
