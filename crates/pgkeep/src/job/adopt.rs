@@ -74,6 +74,7 @@ impl AdoptJob<'_> {
             object: objects.remove(0),
             files: objects,
             globals: None,
+            copies: Vec::new(),
             adopted: Some(Timestamp::now()),
             dump: report,
         };
