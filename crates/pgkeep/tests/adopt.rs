@@ -115,7 +115,8 @@ fn retention_counts_an_adopted_backup_by_itself_unless_it_is_told_whose_it_is() 
     succeed(program().args(["prune", "--keep-last", "1", "--store", store]));
     let mut left: Vec<String> = listed(store).iter().map(|l| l["id"].as_str().unwrap().to_owned()).collect();
     let mut expected = [own, apart];
-    (left.sort(), expected.sort());
+    left.sort();
+    expected.sort();
     assert_eq!(left, expected);
     assert!(!dir.path().join("together.dump").exists() && dir.path().join("apart.dump").exists());
 }
