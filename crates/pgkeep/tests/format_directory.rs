@@ -199,8 +199,8 @@ fn a_damaged_file_is_named_by_verify_and_noticed_by_restore() {
         std::fs::write(&file, whole).unwrap();
     };
     let manifest = backup.manifest();
-    let keys = manifest["files"].as_array().unwrap().iter().map(|o| o["key"].as_str().unwrap());
-    let data = keys.filter(|k| k.ends_with(".dat.zst")).last().unwrap().rsplit('/').next().unwrap();
+    let mut keys = manifest["files"].as_array().unwrap().iter().map(|o| o["key"].as_str().unwrap());
+    let data = keys.rfind(|k| k.ends_with(".dat.zst")).unwrap().rsplit('/').next().unwrap();
     for name in [data, "toc.dat"] {
         changed(name, &|bytes| {
             let middle = bytes.len() / 2;
