@@ -4,6 +4,8 @@ pub mod cancel;
 pub mod check;
 pub mod conn;
 pub mod convert;
+pub mod definitions;
+pub mod drill;
 pub mod dump;
 pub mod error;
 pub mod fingerprint;
@@ -21,6 +23,8 @@ mod rows;
 pub mod schema_source;
 pub mod select;
 pub mod session;
+pub mod snapshot;
+pub mod throwaway;
 
 pub use cancel::Cancel;
 pub use conn::{Client, ConnInfo, Password};
