@@ -38,6 +38,44 @@ impl Wanted {
             None => Wanted::Id(text.to_owned()),
         }
     }
+
+    /// The one backup that is meant among these, oldest first; `store` names the place for the error.
+    ///
+    /// # Errors
+    /// `NoSuchBackup`, or `Ambiguous` where the beginning of an id fits several.
+    pub fn pick(&self, all: Vec<Listed>, store: &str) -> Result<Listed> {
+        let words = match self {
+            Wanted::Latest(name) => format!("{name}@latest"),
+            Wanted::Id(id) => id.clone(),
+        };
+        let none = || KeepError::NoSuchBackup { wanted: words.clone(), store: store.to_owned() };
+        match self {
+            Wanted::Latest(name) => all.into_iter().rfind(|l| l.name == *name).ok_or_else(none),
+            Wanted::Id(id) => {
+                let (name, id) = id.rsplit_once('/').map_or((None, id.as_str()), |(n, i)| (Some(n), i));
+                let fit: Vec<Listed> = all
+                    .into_iter()
+                    .filter(|l| {
+                        !id.is_empty() && l.id.as_str().starts_with(id) && name.is_none_or(|n| n == l.name)
+                    })
+                    .collect();
+                match fit.as_slice() {
+                    [] => Err(none()),
+                    [one] => Ok(one.clone()),
+                    many => Err(KeepError::Ambiguous {
+                        wanted: words,
+                        store: store.to_owned(),
+                        candidates: many
+                            .iter()
+                            .take(5)
+                            .map(|l| l.id.to_string())
+                            .collect::<Vec<_>>()
+                            .join(", "),
+                    }),
+                }
+            }
+        }
+    }
 }
 
 /// The backups of one store.
@@ -120,39 +158,8 @@ impl Catalogue {
     /// Finds the one backup that is meant.
     ///
     /// # Errors
-    /// `NoSuchBackup`, or `Ambiguous` where the beginning of an id fits several.
+    /// As [`Wanted::pick`].
     pub fn find(&self, wanted: &Wanted) -> Result<Listed> {
-        let all = self.list()?;
-        let words = match wanted {
-            Wanted::Latest(name) => format!("{name}@latest"),
-            Wanted::Id(id) => id.clone(),
-        };
-        let none = || KeepError::NoSuchBackup { wanted: words.clone(), store: self.store.url() };
-        match wanted {
-            Wanted::Latest(name) => all.into_iter().rfind(|l| l.name == *name).ok_or_else(none),
-            Wanted::Id(id) => {
-                let (name, id) = id.rsplit_once('/').map_or((None, id.as_str()), |(n, i)| (Some(n), i));
-                let fit: Vec<Listed> = all
-                    .into_iter()
-                    .filter(|l| {
-                        !id.is_empty() && l.id.as_str().starts_with(id) && name.is_none_or(|n| n == l.name)
-                    })
-                    .collect();
-                match fit.as_slice() {
-                    [] => Err(none()),
-                    [one] => Ok(one.clone()),
-                    many => Err(KeepError::Ambiguous {
-                        wanted: words,
-                        store: self.store.url(),
-                        candidates: many
-                            .iter()
-                            .take(5)
-                            .map(|l| l.id.to_string())
-                            .collect::<Vec<_>>()
-                            .join(", "),
-                    }),
-                }
-            }
-        }
+        wanted.pick(self.list()?, &self.store.url())
     }
 }

@@ -37,5 +37,5 @@ pub use manifest::{
 pub use object::StoredArchive;
 pub use run::{Run, Swept, sweep};
 pub use selection::Selection;
-pub use verify::{Verified, verify, verify_head};
+pub use verify::{Verified, look_whole, verify, verify_head};
 pub use verify_script::verify_script;

@@ -2,6 +2,7 @@
 //! of meaning raises [`MANIFEST_VERSION`].
 
 use jiff::Timestamp;
+use pgkeep_archive::Algorithm;
 use pgkeep_store::Finished;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -150,6 +151,14 @@ pub enum Format {
 }
 
 impl Format {
+    /// How an object of this format ends: `dump`, `sql`, `sql.zst` …
+    pub fn extension(self, codec: Algorithm) -> String {
+        match self {
+            Format::Custom => "dump".into(),
+            Format::Plain => format!("sql{}", codec.file_suffix()),
+        }
+    }
+
     fn is_custom(&self) -> bool {
         *self == Format::Custom
     }

@@ -125,6 +125,27 @@ pub fn verify_head(store: &Store, key: &str, manifest: &Manifest) -> Result<()> 
     Ok(())
 }
 
+/// Whether everything of the backup is there with the size it was written with, and its head is what was written: the
+/// quick look by which one copy is preferred to another.
+///
+/// # Errors
+/// `Damaged` naming the object that is missing, cut or changed; the store's.
+pub fn look_whole(store: &Store, manifest: &Manifest) -> Result<()> {
+    let globals = manifest.globals.iter().map(|g| (g.key.as_str(), g.size));
+    for (key, size) in manifest.objects().map(|o| (o.key.as_str(), o.size)).chain(globals) {
+        let damaged = |why: String| KeepError::Damaged { object: store.url_of(key), why };
+        match store.head(key) {
+            Ok(info) if info.size == size => {}
+            Ok(info) => {
+                return Err(damaged(format!("it has {} bytes and its manifest says {size}", info.size)));
+            }
+            Err(e) if e.is_not_found() => return Err(damaged("it is not there".into())),
+            Err(e) => return Err(e.into()),
+        }
+    }
+    verify_head(store, &manifest.object.key, manifest)
+}
+
 fn check_part(i: usize, from: u64, bytes: &[u8], hashes: &[String]) -> std::result::Result<(), String> {
     if hashes.get(i).map(String::as_str) == Some(hex(&Sha256::digest(bytes)).as_str()) {
         return Ok(());

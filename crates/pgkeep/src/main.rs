@@ -5,9 +5,11 @@ mod config;
 mod connect;
 mod failure;
 mod filters;
+mod job;
 mod resolve;
 mod show;
 mod signals;
+mod stores;
 mod target;
 
 fn main() -> std::process::ExitCode {

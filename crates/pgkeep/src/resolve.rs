@@ -2,10 +2,13 @@
 
 use std::path::Path;
 
-use pgkeep_keep::{Catalogue, Manifest, StoredArchive, Wanted};
+use pgkeep_keep::{Catalogue, KeepError, Manifest, StoredArchive, Wanted, look_whole};
 use pgkeep_store::Store;
 
+use crate::config::Config;
 use crate::failure::{Exit, Failure, Result};
+use crate::show::warn;
+use crate::stores::{Holding, Holdings, StoreFlags};
 
 /// A backup that was found.
 pub(crate) struct Found {
@@ -13,6 +16,8 @@ pub(crate) struct Found {
     pub(crate) key: String,
     /// `None` for an archive without one, such as pg_dump's own.
     pub(crate) manifest: Option<Manifest>,
+    /// Names of further stores that have a copy.
+    pub(crate) elsewhere: Vec<String>,
 }
 
 impl Found {
@@ -20,18 +25,58 @@ impl Found {
     pub(crate) fn archive(&self) -> Result<StoredArchive> {
         Ok(StoredArchive::open(&self.store, &self.key)?)
     }
+
+    /// Says with a failure to read this copy where another one is.
+    pub(crate) fn or_elsewhere(&self, failure: Failure) -> Failure {
+        let about_copy = matches!(failure.exit, Exit::Store | Exit::Differs) && failure.kind != "differs";
+        match self.elsewhere.first().filter(|_| about_copy) {
+            Some(other) => Failure {
+                message: format!("{}\n  hint: another copy is in {other}: --store {other}", failure.message),
+                ..failure
+            },
+            None => failure,
+        }
+    }
 }
 
-/// Finds the backup. A path or URL is taken as it is; anything else is looked up in `store`.
-pub(crate) fn resolve(words: &str, store: impl FnOnce() -> String) -> Result<Found> {
+/// Finds the backup. A path or URL is taken as it is; anything else is looked up in the stores, of which those count
+/// that answer and whose copy is whole at a quick look.
+pub(crate) fn resolve(words: &str, stores: &StoreFlags, config: &Config) -> Result<Found> {
     if words.contains("://") || words.starts_with('/') || words.starts_with('.') || Path::new(words).is_file()
     {
         return by_place(words);
     }
-    let catalogue = Catalogue::new(Store::open(&store())?);
-    let listed = catalogue.find(&Wanted::parse(words))?;
-    let manifest = catalogue.manifest(&listed)?;
-    Ok(Found { store: catalogue.store().clone(), key: manifest.object.key.clone(), manifest: Some(manifest) })
+    let names = stores.named(config)?;
+    let holdings = Holdings::look(&names)?;
+    let place = holdings.stores.iter().map(|s| s.catalogue.store().url()).collect::<Vec<_>>().join(", ");
+    let listed = Wanted::parse(words).pick(holdings.all(), &place)?;
+    let copies: Vec<&Holding> = holdings.holders(&listed).collect();
+    let mut first_failure = None;
+    for (i, copy) in copies.iter().enumerate() {
+        let store = copy.catalogue.store();
+        let found = copy.catalogue.manifest(&listed).and_then(|manifest| {
+            // Where there is no other copy the reader finds out itself, and says more.
+            if copies.len() > 1 {
+                look_whole(store, &manifest)?;
+            }
+            Ok(manifest)
+        });
+        match found {
+            Ok(manifest) => {
+                let elsewhere = copies[i + 1..].iter().map(|c| c.name.clone()).collect();
+                let key = manifest.object.key.clone();
+                return Ok(Found { store: store.clone(), key, manifest: Some(manifest), elsewhere });
+            }
+            Err(e) => {
+                if copies.len() > 1 {
+                    warn(format!("pgkeep: note: the copy in {} is passed over: {e}", copy.name));
+                }
+                first_failure.get_or_insert(e);
+            }
+        }
+    }
+    // The backup was picked from these stores, so that one at least has been tried.
+    Err(first_failure.unwrap_or(KeepError::Cancelled).into())
 }
 
 fn by_place(words: &str) -> Result<Found> {
@@ -53,9 +98,9 @@ fn by_place(words: &str) -> Result<Found> {
     // Below the store's own URL, where a template put it; the manifest lies one folder deep.
     if manifest.is_some() && key.contains('/') {
         let (above, _) = split(&folder);
-        return Ok(Found { store: Store::open(&above)?, key, manifest });
+        return Ok(Found { store: Store::open(&above)?, key, manifest, elsewhere: Vec::new() });
     }
-    Ok(Found { store, key, manifest })
+    Ok(Found { store, key, manifest, elsewhere: Vec::new() })
 }
 
 /// A folder on this machine is no archive; what was meant is guessed by what lies in it.

@@ -8,29 +8,27 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use pgkeep_archive::Algorithm;
+use pgkeep_engine::Cancel;
 use pgkeep_engine::dump::{DumpOptions, DumpReport, DumpTarget, default_jobs, dump};
-use pgkeep_engine::globals::{Globals, read_globals};
+use pgkeep_engine::globals::read_globals;
 use pgkeep_engine::progress::Progress;
-use pgkeep_engine::{Cancel, ConnInfo};
-use pgkeep_keep::{
-    BackupId, Format, GlobalsRecord, KeyFacts, KeyTemplate, MANIFEST_VERSION, Manifest, ObjectRecord, Run,
-    safe_name, sweep,
-};
+use pgkeep_keep::{Format, GlobalsRecord, KeyTemplate, Manifest, safe_name};
 use pgkeep_store::Store;
 use serde_json::json;
 
 use super::Command;
-use super::format::{FormatName, compression, extension};
-use super::layers::{parse_with, store as store_of};
+use super::format::{FormatName, compression};
+use super::layers::parse_with;
 use crate::config::Config;
 use crate::connect::{self, PasswordFlags, Target};
 use crate::failure::{Exit, Failure, Result};
 use crate::filters::Filters;
+use crate::job::BackupJob;
 use crate::show::{Display, ProgressMode, bytes, count, duration, plural, print, print_json, warn};
 use crate::signals;
-use crate::target::ArchiveUpload;
+use crate::stores;
 
 /// Options of `backup`.
 #[derive(Parser)]
@@ -42,7 +40,7 @@ pub(super) struct Options {
     /// Where to: /folder, file:///folder, s3://bucket/prefix, gs://…, az://…, or - for standard output (an archive
     /// alone, without manifest) [default: the configured store, else ./backups]
     #[arg(long, visible_alias = "store", value_name = "STORE", env = "PGKEEP_STORE")]
-    to: Option<String>,
+    to: Vec<String>,
     /// Every database of the server, each under its own name; roles and tablespaces come along
     #[arg(long)]
     all: bool,
@@ -96,10 +94,10 @@ pub(super) struct Options {
 
 pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
     let cancel = signals::cancel_on_signals().map_err(|e| Failure::usage(format!("signal handlers: {e}")))?;
-    if options.databases.len() > 1 && (options.name.is_some() || options.to.as_deref() == Some("-")) {
+    if options.databases.len() > 1 && (options.name.is_some() || is_pipe(options)) {
         return Err(Failure::usage("--name and --to - go with one database"));
     }
-    if options.to.as_deref() == Some("-") && (options.all || options.globals) {
+    if is_pipe(options) && (options.all || options.globals) {
         return Err(Failure::usage("--to - takes one archive and nothing beside it: no --all, no --globals"));
     }
     let mut failures = Vec::new();
@@ -131,15 +129,28 @@ fn backup(options: &Options, config: &Config, words: &str, cancel: &Cancel) -> R
     let target = connect::target(words, &options.password, config)?;
     match target.name {
         Some(name) => match parse_with(&config.settings_of(Some(name)))?.command {
-            Command::Backup(own) => back_up(&own, &target, cancel),
-            _ => back_up(options, &target, cancel),
+            Command::Backup(own) => back_up(&own, &target, config, cancel),
+            _ => back_up(options, &target, config, cancel),
         },
-        None => back_up(options, &target, cancel),
+        None => back_up(options, &target, config, cancel),
     }
 }
 
-fn back_up(options: &Options, target: &Target<'_>, cancel: &Cancel) -> Result<()> {
-    if options.all { all::run(options, target, cancel) } else { one(options, target, cancel) }
+fn back_up(options: &Options, target: &Target<'_>, config: &Config, cancel: &Cancel) -> Result<()> {
+    if options.all { all::run(options, target, config, cancel) } else { one(options, target, config, cancel) }
+}
+
+/// Whether the archive goes to standard output.
+fn is_pipe(options: &Options) -> bool {
+    options.to.iter().any(|to| to == "-")
+}
+
+/// The store that the backup goes to.
+fn store(options: &Options, config: &Config) -> Result<Store> {
+    match stores::named(&options.to, config)?.as_slice() {
+        [one] => Ok(one.open()?),
+        _ => Err(Failure::usage("--to: a backup goes to one store")),
+    }
 }
 
 fn dump_options(options: &Options) -> Result<DumpOptions> {
@@ -198,12 +209,12 @@ fn key_template(options: &Options) -> Result<KeyTemplate> {
     Ok(key)
 }
 
-fn one(options: &Options, target: &Target<'_>, cancel: &Cancel) -> Result<()> {
+fn one(options: &Options, target: &Target<'_>, config: &Config, cancel: &Cancel) -> Result<()> {
     let info = &target.info;
     let dump_options = dump_options(options)?;
     let began = Instant::now();
     let progress = Arc::new(Progress::new());
-    if options.to.as_deref() == Some("-") {
+    if is_pipe(options) {
         let report = {
             let _display = Display::start(options.progress, &progress);
             let mut out = raw_stdout()?;
@@ -211,14 +222,21 @@ fn one(options: &Options, target: &Target<'_>, cancel: &Cancel) -> Result<()> {
         };
         return told_pipe(options, &report, began.elapsed());
     }
-    let store = Store::open(&store_of(options.to.as_deref()))?;
+    let store = store(options, config)?;
     let key = key_template(options)?;
     let name = safe_name(options.name.as_deref().or(target.name).unwrap_or(&info.database));
     let manifest = {
         let _display = Display::start(options.progress, &progress);
         let globals = if options.globals { Some(read_globals(info, cancel)?) } else { None };
-        let place = Place { store: &store, name: &name, key: &key };
-        into_store(&place, info, globals.as_ref(), &dump_options, &progress, cancel)?
+        let job = BackupJob {
+            store: &store,
+            name: &name,
+            key: &key,
+            info,
+            globals: globals.as_ref(),
+            dump: &dump_options,
+        };
+        job.run(&progress, cancel)?
     };
     told(options, &store, &manifest, began.elapsed());
     Ok(())
@@ -234,75 +252,6 @@ fn raw_stdout() -> Result<std::fs::File> {
     }
     let file = stdout.as_fd().try_clone_to_owned();
     file.map(Into::into).map_err(|e| Failure::new(Exit::Failed, "failed", format!("standard output: {e}")))
-}
-
-/// Where a backup goes.
-struct Place<'p> {
-    store: &'p Store,
-    name: &'p str,
-    key: &'p KeyTemplate,
-}
-
-/// Dumps into the store; the manifest, written last, makes it a backup.
-fn into_store(
-    place: &Place<'_>,
-    info: &ConnInfo,
-    globals: Option<&Globals>,
-    dump_options: &DumpOptions,
-    progress: &Progress,
-    cancel: &Cancel,
-) -> Result<Manifest> {
-    let Place { store, name, key } = *place;
-    let started = Timestamp::now();
-    let id = BackupId::new(started);
-    let codec = dump_options.compression.map_or(Algorithm::None, |c| c.algorithm);
-    let key = key.key(&KeyFacts {
-        name,
-        id: &id,
-        database: &info.database,
-        host: &info.host,
-        started,
-        extension: &extension(dump_options.format, codec),
-    })?;
-    // The mark comes first: a store that cannot be written to is noticed before the database is touched.
-    let run = Run::begin(store, name, &id, &key)?;
-    for swept in sweep(store, Timestamp::now())? {
-        progress.note(format!("removed what the interrupted backup {} of {} had left", swept.id, swept.name));
-    }
-    let mut upload = ArchiveUpload::new(store, key.clone());
-    let report = dump(info, dump_options, DumpTarget::Object(&mut upload), progress, cancel)?;
-    let finished = upload
-        .finished()
-        .ok_or_else(|| Failure::new(Exit::Failed, "failed", "the archive was not finished"))?;
-    let manifest = Manifest {
-        manifest_version: MANIFEST_VERSION,
-        pgkeep_version: env!("CARGO_PKG_VERSION").into(),
-        id: id.to_string(),
-        name: name.to_owned(),
-        started,
-        finished: Timestamp::now(),
-        object: ObjectRecord::new(&key, finished),
-        files: Vec::new(),
-        globals: globals
-            .map(|g| GlobalsRecord::new(&id.globals_key(name), &g.sql, g.source.clone(), g.passwords)),
-        dump: report,
-    };
-    let commit = || {
-        if let Some(g) = globals {
-            store.put(&id.globals_key(name), g.sql.clone().into())?;
-        }
-        store.put_if_absent(&id.manifest_key(name), manifest.to_json().into())
-    };
-    if let Err(e) = commit() {
-        // Without its manifest the archive is no backup; it must not stay as something that looks like one.
-        let _ = store.delete(&key);
-        let _ = store.delete(&id.globals_key(name));
-        return Err(e.into());
-    }
-    if let Err(e) = run.end() {
-        progress.note(format!("the backup is whole; its run mark could not be removed: {e}"));
-    }
-    Ok(manifest)
 }
 
 fn told(options: &Options, store: &Store, manifest: &Manifest, took: Duration) {

@@ -10,12 +10,13 @@ use serde::Serialize;
 use std::time::Duration;
 
 use super::Command;
-use super::layers::{parse_with, store as store_of};
+use super::layers::parse_with;
 use crate::config::Config;
 use crate::connect::{self, PasswordFlags};
 use crate::failure::{Exit, Failure, Result};
 use crate::show::{bytes, count, duration, plural, print, print_json};
 use crate::signals;
+use crate::stores::{self, StoreName};
 
 /// Options of `check`.
 #[derive(Parser)]
@@ -23,9 +24,9 @@ pub(super) struct Options {
     /// postgres:// URLs or names from the configuration
     #[arg(required = true, value_name = "DATABASE")]
     databases: Vec<String>,
-    /// The store to check as well [default: the configured store, else ./backups]
+    /// The store to check as well, several if given several times [default: the configured store, else ./backups]
     #[arg(long, visible_alias = "store", value_name = "STORE", env = "PGKEEP_STORE")]
-    to: Option<String>,
+    to: Vec<String>,
     #[command(flatten)]
     password: PasswordFlags,
     /// Print the result as JSON
@@ -38,6 +39,7 @@ pub(super) struct Options {
 struct Checked {
     database: String,
     store: String,
+    stores: Vec<String>,
     #[serde(flatten)]
     facts: Option<DatabaseCheck>,
     /// Findings of the database first, of its store after them.
@@ -50,10 +52,10 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
     for words in &options.databases {
         let info = connect::target(words, &options.password, config)?.info;
         let store = match parse_with(&config.settings_of(Some(words)))?.command {
-            Command::Check(own) => store_of(own.to.as_deref()),
-            _ => store_of(options.to.as_deref()),
+            Command::Check(own) => own.to,
+            _ => options.to.clone(),
         };
-        all.push(one(&info, store, &cancel)?);
+        all.push(one(&info, &stores::named(&store, config)?, &cancel)?);
     }
     let worst = all.iter().flat_map(|c| &c.problems).map(|f| exit_of(f.class)).min_by_key(|e| rank(*e));
     if options.json {
@@ -71,7 +73,7 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
     }
 }
 
-fn one(info: &ConnInfo, store_url: String, cancel: &Cancel) -> Result<Checked> {
+fn one(info: &ConnInfo, stores: &[StoreName], cancel: &Cancel) -> Result<Checked> {
     let (facts, mut problems) = match check_database(info, &DumpOptions::default(), cancel) {
         Ok(mut facts) => {
             let problems = std::mem::take(&mut facts.findings);
@@ -85,8 +87,16 @@ fn one(info: &ConnInfo, store_url: String, cancel: &Cancel) -> Result<Checked> {
             (None, vec![Finding { class, object: None, problem: what, remedy }])
         }
     };
-    problems.extend(store::check(&store_url)?);
-    Ok(Checked { database: info.to_string(), store: store_url, facts, problems })
+    for store in stores {
+        let mut found = store::check(&store.url)?;
+        if stores.len() > 1 {
+            found.iter_mut().for_each(|f| f.problem = format!("{}: {}", store.name, f.problem));
+        }
+        problems.extend(found);
+    }
+    let stores: Vec<String> = stores.iter().map(|s| s.url.clone()).collect();
+    let store = stores.first().cloned().unwrap_or_default();
+    Ok(Checked { database: info.to_string(), store, stores, facts, problems })
 }
 
 /// The exit code of a class; docs/exit-codes.md.
@@ -129,7 +139,9 @@ fn tell(checked: &Checked) {
             ));
         }
     }
-    print(format!("  store     {}", checked.store));
+    for store in &checked.stores {
+        print(format!("  store     {store}"));
+    }
     if checked.problems.is_empty() {
         print("  nothing stands in the way of a backup");
     }

@@ -3,11 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Parser, Subcommand};
+use pgkeep_store::StoreUrl;
 
 use super::layers::try_settings;
 use crate::config::{Config, expand::expand, parse, place, read, schema::schema};
 use crate::failure::{Exit, Failure, Result};
 use crate::show::{plural, print, print_json, warn};
+use crate::stores::named;
 
 /// Options of `config`.
 #[derive(Parser)]
@@ -77,9 +79,23 @@ fn meaning(config: &Config, errors: &mut Vec<String>, warnings: &mut Vec<String>
             ));
         }
     }
+    for name in config.stores.keys() {
+        match named(std::slice::from_ref(name), config).map(|stores| stores[0].url.parse::<StoreUrl>()) {
+            Err(e) => warnings.push(e.message),
+            Ok(Err(e)) => errors.push(format!("store \"{name}\": {e}")),
+            Ok(Ok(_)) => {}
+        }
+        if let Err(e) = try_settings(&config.settings_in(None, name)) {
+            errors.push(format!("store \"{name}\": {}", e.message));
+        }
+    }
     let entries = config.databases.keys().map(|name| Some(name.as_str()));
     for entry in std::iter::once(None).chain(entries) {
-        if let Err(e) = try_settings(&config.settings_of(entry)) {
+        let settings = config.settings_of(entry);
+        let words = ["to", "store"].iter().find_map(|key| settings.get(*key)).cloned().unwrap_or_default();
+        let literal: Vec<String> = words.into_iter().filter(|w| !w.contains("${")).collect();
+        let tried = try_settings(&settings).and_then(|()| named(&literal, config).map(drop));
+        if let Err(e) = tried {
             let message = match entry {
                 Some(name) => format!("database \"{name}\": {}", e.message),
                 None => e.message,

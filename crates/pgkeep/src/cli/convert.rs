@@ -15,12 +15,13 @@ use pgkeep_store::Store;
 use serde_json::json;
 
 use super::format::{FormatName, compression};
-use super::layers::store;
+use crate::config::Config;
 use crate::config::keys::THIS_RUN;
 use crate::failure::{Exit, Failure, Result};
 use crate::resolve::{resolve, split};
 use crate::show::{Display, ProgressMode, bytes, duration, print, print_json, warn};
 use crate::signals;
+use crate::stores::StoreFlags;
 use crate::target::ArchiveUpload;
 
 /// Options of `convert`.
@@ -34,9 +35,8 @@ pub(super) struct Options {
     /// A file or an object's URL, such as shop.sql, s3://bucket/shop.sql.gz, or - for standard output
     #[arg(long, value_name = "PLACE", help_heading = THIS_RUN)]
     to: String,
-    /// The store that the backup is in [default: the configured store, else ./backups]
-    #[arg(long, visible_alias = "from")]
-    store: Option<String>,
+    #[command(flatten)]
+    store: StoreFlags,
     /// zstd, gzip, lz4 or none, with a level after a colon [default: by the end of --to, .gz, .zst or .lz4; else none]
     #[arg(long, value_name = "CODEC[:LEVEL]", help_heading = THIS_RUN)]
     compress: Option<String>,
@@ -51,7 +51,7 @@ pub(super) struct Options {
     progress: ProgressMode,
 }
 
-pub(super) fn run(options: &Options) -> Result<()> {
+pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
     let cancel = signals::cancel_on_signals().map_err(|e| Failure::usage(format!("signal handlers: {e}")))?;
     if options.format == FormatName::Custom {
         return Err(Failure::usage(
@@ -59,7 +59,7 @@ pub(super) fn run(options: &Options) -> Result<()> {
         ));
     }
     let compression = compression_of(options)?;
-    let found = resolve(&options.backup, || store(options.store.as_deref()))?;
+    let found = resolve(&options.backup, &options.store, config)?;
     let archive = found.archive()?;
     if ScriptSource::open(&archive, &found.key)?.is_some() {
         return Err(Failure::usage(format!(

@@ -1,7 +1,7 @@
 //! Formats on the command line: `--format`, and what they mean for compression and names.
 
 use clap::ValueEnum;
-use pgkeep_archive::{Algorithm, Compression};
+use pgkeep_archive::Compression;
 use pgkeep_keep::Format;
 
 use crate::failure::{Failure, Result};
@@ -27,12 +27,4 @@ impl From<FormatName> for Format {
 /// `--compress`.
 pub(super) fn compression(text: &str) -> Result<Compression> {
     text.parse().map_err(|e| Failure::usage(format!("--compress {text}: {e}")))
-}
-
-/// How an object of this format is named: `dump`, `sql`, `sql.zst` …
-pub(super) fn extension(format: Format, codec: Algorithm) -> String {
-    match format {
-        Format::Custom => "dump".into(),
-        Format::Plain => format!("sql{}", codec.file_suffix()),
-    }
 }

@@ -10,9 +10,9 @@ use clap::builder::BoolishValueParser;
 use clap::{Arg, ArgAction, Command, CommandFactory, FromArgMatches};
 
 use super::Cli;
+use crate::config::Settings;
 use crate::config::expand::expand;
 use crate::config::keys::{CONFIGURABLE, THIS_RUN, names};
-use crate::config::{DEFAULT_STORE, Settings};
 use crate::failure::{Failure, Result};
 
 /// The program's definition, with environment variables.
@@ -80,11 +80,6 @@ fn with_default(arg: Arg, settings: &Settings) -> Arg {
         Some(values) => arg.default_value(values.concat()),
         None => arg,
     }
-}
-
-/// The store to use.
-pub(super) fn store(named: Option<&str>) -> String {
-    named.unwrap_or(DEFAULT_STORE).to_owned()
 }
 
 #[cfg(test)]

@@ -13,17 +13,17 @@ use pgkeep_engine::restore::{
     RestoreOptions, RestoreReport, RestoreSource, ScriptSource, restore, restore_script,
 };
 use pgkeep_engine::session::encoding_of;
-use pgkeep_engine::{Cancel, EngineError, ErrorKind};
+use pgkeep_engine::{Cancel, ConnInfo, EngineError, ErrorKind};
 use pgkeep_keep::{Manifest, verify_head};
 use serde_json::{Value, json};
 
-use super::layers::store;
 use crate::config::Config;
 use crate::connect::{self, PasswordFlags};
 use crate::failure::{Exit, Failure, Result};
-use crate::resolve::resolve;
+use crate::resolve::{Found, resolve};
 use crate::show::{Display, ProgressMode, duration, many, plural, print, print_json, warn};
 use crate::signals;
+use crate::stores::StoreFlags;
 
 /// Options of `restore`.
 #[derive(Parser)]
@@ -36,9 +36,8 @@ pub(super) struct Options {
     into: Option<String>,
     #[command(flatten)]
     password: PasswordFlags,
-    /// The store [default: the configured store, else ./backups]
-    #[arg(long, visible_alias = "from")]
-    store: Option<String>,
+    #[command(flatten)]
+    store: StoreFlags,
     /// Connections that load and build [default: the number of processors, 2 to 8]
     #[arg(long, short)]
     jobs: Option<usize>,
@@ -85,10 +84,15 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
         Failure::usage("no database to restore into is named\n  hint: --into postgres://user@host/database")
     })?;
     let target = connect::target(into, &options.password, config)?.info;
-    let found = resolve(&options.backup, || store(options.store.as_deref()))?;
-    if options.globals {
-        return globals::run(options, &target, &found, &cancel);
-    }
+    let found = resolve(&options.backup, &options.store, config)?;
+    let done = match options.globals {
+        true => globals::run(options, &target, &found, &cancel),
+        false => restore_found(options, &target, &found, &cancel),
+    };
+    done.map_err(|failure| found.or_elsewhere(failure))
+}
+
+fn restore_found(options: &Options, target: &ConnInfo, found: &Found, cancel: &Cancel) -> Result<()> {
     let archive = found.archive()?;
     if let Some(m) = found.manifest.as_ref().filter(|m| m.object.size != archive.size()) {
         let why = format!("it has {} bytes and its manifest says {}", archive.size(), m.object.size);
@@ -112,14 +116,14 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
         let (report, encoding) = match ScriptSource::open(&archive, &found.key).map_err(named)? {
             Some(script) => {
                 refuse_for_scripts(options)?;
-                let done = restore_script(&script, &target, options.keep_going, &progress, &cancel)
-                    .map_err(named)?;
+                let done =
+                    restore_script(&script, target, options.keep_going, &progress, cancel).map_err(named)?;
                 (done.report, done.encoding)
             }
             None => {
                 let source = RestoreSource::open(&archive).map_err(named)?;
-                let report = restore(&source, &target, &restore_options(options)?, &progress, &cancel)
-                    .map_err(named)?;
+                let report =
+                    restore(&source, target, &restore_options(options)?, &progress, cancel).map_err(named)?;
                 (report, encoding_of(&source.toc)?)
             }
         };
@@ -127,7 +131,7 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
         let verdict = match options.no_prove {
             true => None,
             false => {
-                Some(prove_against(&report, found.manifest.as_ref(), &encoding, options, &progress, &cancel)?)
+                Some(prove_against(&report, found.manifest.as_ref(), &encoding, options, &progress, cancel)?)
             }
         };
         (report, verdict, loading)

@@ -6,20 +6,20 @@ use clap::Parser;
 use pgkeep_keep::{DumpReport, Format};
 
 use super::backup::{globals_words, snapshot};
-use super::layers::store;
+use crate::config::Config;
 use crate::config::keys::THIS_RUN;
 use crate::failure::{Exit, Failure, Result};
 use crate::resolve::resolve;
 use crate::show::{bytes, count, duration, plural, print, print_json, short_time, table};
+use crate::stores::StoreFlags;
 
 /// Options of `show`.
 #[derive(Parser)]
 pub(super) struct Options {
     /// An id or its beginning, name@latest, or the URL or file of an archive or manifest
     pub(super) backup: String,
-    /// The store [default: the configured store, else ./backups]
-    #[arg(long, visible_alias = "from")]
-    store: Option<String>,
+    #[command(flatten)]
+    store: StoreFlags,
     /// Show every table, not only the thirty biggest
     #[arg(long, help_heading = THIS_RUN)]
     all: bool,
@@ -30,8 +30,8 @@ pub(super) struct Options {
 
 const SHOWN: usize = 30;
 
-pub(super) fn run(options: &Options) -> Result<()> {
-    let found = resolve(&options.backup, || store(options.store.as_deref()))?;
+pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
+    let found = resolve(&options.backup, &options.store, config)?;
     let Some(m) = &found.manifest else {
         found.store.head(&found.key)?;
         return Err(Failure::new(

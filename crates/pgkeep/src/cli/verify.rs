@@ -5,25 +5,26 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use clap::Parser;
+use pgkeep_engine::Cancel;
 use pgkeep_engine::progress::{Phase, Progress};
 use pgkeep_engine::restore::ScriptSource;
 use pgkeep_keep::{verify, verify_script};
 use serde_json::json;
 
-use super::layers::store;
+use crate::config::Config;
 use crate::failure::{Failure, Result};
-use crate::resolve::resolve;
+use crate::resolve::{Found, resolve};
 use crate::show::{Display, ProgressMode, bytes, duration, many, plural, print, print_json};
 use crate::signals;
+use crate::stores::StoreFlags;
 
 /// Options of `verify`.
 #[derive(Parser)]
 pub(super) struct Options {
     /// An id or its beginning, name@latest, or the URL or file of an archive
     pub(super) backup: String,
-    /// The store [default: the configured store, else ./backups]
-    #[arg(long, visible_alias = "from")]
-    store: Option<String>,
+    #[command(flatten)]
+    store: StoreFlags,
     /// Print the result as JSON
     #[arg(long)]
     pub(super) json: bool,
@@ -32,9 +33,13 @@ pub(super) struct Options {
     progress: ProgressMode,
 }
 
-pub(super) fn run(options: &Options) -> Result<()> {
+pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
     let cancel = signals::cancel_on_signals().map_err(|e| Failure::usage(format!("signal handlers: {e}")))?;
-    let found = resolve(&options.backup, || store(options.store.as_deref()))?;
+    let found = resolve(&options.backup, &options.store, config)?;
+    verify_found(options, &found, &cancel).map_err(|failure| found.or_elsewhere(failure))
+}
+
+fn verify_found(options: &Options, found: &Found, cancel: &Cancel) -> Result<()> {
     let began = Instant::now();
     let progress = Arc::new(Progress::new());
     progress.enter(Phase::Proving);

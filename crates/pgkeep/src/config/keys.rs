@@ -12,6 +12,8 @@ pub(crate) struct Key {
     pub(crate) name: String,
     pub(crate) kind: Kind,
     pub(crate) help: String,
+    /// Whether it can stand in a store's entry.
+    pub(crate) of_store: bool,
 }
 
 /// What a key's value is.
@@ -25,6 +27,9 @@ pub(crate) enum Kind {
 /// The heading of options that say something about one run only and are not configured: where a conversion goes is not
 /// where backups go.
 pub(crate) const THIS_RUN: &str = "This run";
+
+/// The headings of options that a store's entry can have, too: where they say something about a store.
+pub(crate) const OF_STORES: [&str; 2] = ["Store", "Retention"];
 
 /// The names under which an option can be configured: its own and its aliases. Options about passwords are not among
 /// them: `password = { … }` of a database says it.
@@ -60,7 +65,8 @@ pub(crate) fn all(program: &Command) -> Vec<Key> {
         for name in names(arg) {
             if keys.iter().all(|k| k.name != name) {
                 let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
-                keys.push(Key { name, kind: kind(arg), help });
+                let of_store = arg.get_help_heading().is_some_and(|h| OF_STORES.contains(&h));
+                keys.push(Key { name, kind: kind(arg), help, of_store });
             }
         }
     }

@@ -26,6 +26,17 @@ pub(crate) struct Config {
     pub(crate) defaults: Settings,
     /// Databases by the name that the command line uses.
     pub(crate) databases: BTreeMap<String, Database>,
+    /// Stores by the name that stands for their URL.
+    pub(crate) stores: BTreeMap<String, StoreEntry>,
+}
+
+/// One store.
+#[derive(Debug, Default)]
+pub(crate) struct StoreEntry {
+    /// URL or folder, `${…}` not replaced yet.
+    pub(crate) url: String,
+    /// What options say about this store: those under the headings [`keys::OF_STORES`].
+    pub(crate) settings: Settings,
 }
 
 /// One database.
@@ -55,6 +66,15 @@ impl Config {
     pub(crate) fn settings_of(&self, database: Option<&str>) -> Settings {
         let mut all = self.defaults.clone();
         if let Some(entry) = database.and_then(|name| self.databases.get(name)) {
+            all.extend(entry.settings.clone());
+        }
+        all
+    }
+
+    /// What says something for this database's backups in this store: the store's entry first, then the database's.
+    pub(crate) fn settings_in(&self, database: Option<&str>, store: &str) -> Settings {
+        let mut all = self.settings_of(database);
+        if let Some(entry) = self.stores.get(store) {
             all.extend(entry.settings.clone());
         }
         all

@@ -7,7 +7,7 @@ use toml::de::{DeTable, DeValue};
 use toml::{Spanned, Value};
 
 use super::keys::{self, Key, Kind};
-use super::{Config, Database, Settings};
+use super::{Config, Database, Settings, StoreEntry};
 use crate::connect::PasswordSource;
 
 /// Something in the file that makes no sense. Never holds the line itself, which may hold a password.
@@ -67,7 +67,13 @@ impl Reader<'_> {
                         config.databases.insert(name.into_inner().into_owned(), database);
                     }
                 }
-                other => self.unknown(key.span().start, other, &["store", "defaults", "databases"]),
+                "stores" => {
+                    for (name, value) in self.table("stores", value) {
+                        let store = self.store(name.get_ref(), value);
+                        config.stores.insert(name.into_inner().into_owned(), store);
+                    }
+                }
+                other => self.unknown(key.span().start, other, &["store", "defaults", "databases", "stores"]),
             }
         }
         config
@@ -116,6 +122,27 @@ impl Reader<'_> {
             );
         }
         database
+    }
+
+    fn store(&mut self, name: &str, value: Spanned<DeValue<'_>>) -> StoreEntry {
+        let at = value.span().start;
+        let mut store = StoreEntry::default();
+        for entry in self.table(&format!("stores.{name}"), value) {
+            let key = entry.0.get_ref().as_ref();
+            match (key, entry.1.get_ref()) {
+                ("url", DeValue::String(url)) => store.url = url.to_string(),
+                ("url", _) => self.problem(entry.1.span().start, "\"url\" is a string".into()),
+                _ if self.keys.iter().any(|k| k.name == key && !k.of_store) => self.problem(
+                    entry.0.span().start,
+                    format!("\"{key}\" says nothing about a store: it belongs to [defaults] or a database"),
+                ),
+                _ => self.setting(&mut store.settings, &entry),
+            }
+        }
+        if store.url.is_empty() {
+            self.problem(at, format!("store \"{name}\" has no url"));
+        }
+        store
     }
 
     fn setting(&mut self, settings: &mut Settings, (name, value): &Entry<'_>) {

@@ -7,7 +7,7 @@ use super::keys::{self, Kind};
 
 /// JSON Schema 2020-12.
 pub(crate) fn schema(program: &Command) -> Value {
-    let mut settings = Map::new();
+    let (mut settings, mut of_store) = (Map::new(), Map::new());
     for key in keys::all(program) {
         let mut kind = match key.kind {
             Kind::Switch => json!({ "type": "boolean" }),
@@ -18,6 +18,9 @@ pub(crate) fn schema(program: &Command) -> Value {
             Kind::Word => json!({ "type": ["string", "integer"] }),
         };
         kind["description"] = json!(key.help);
+        if key.of_store {
+            of_store.insert(key.name.clone(), kind.clone());
+        }
         settings.insert(key.name, kind);
     }
     let mut database = settings.clone();
@@ -26,6 +29,8 @@ pub(crate) fn schema(program: &Command) -> Value {
         json!({ "type": "string", "description": "postgres:// URL, key=value string, or rds:<instance or cluster>" }),
     );
     database.insert("password".into(), password());
+    of_store
+        .insert("url".into(), json!({ "type": "string", "description": "folder, s3://…, gs://… or az://…" }));
     let store = settings.get("store").cloned().unwrap_or_default();
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -38,6 +43,12 @@ pub(crate) fn schema(program: &Command) -> Value {
             "databases": {
                 "type": "object",
                 "additionalProperties": { "type": "object", "additionalProperties": false, "properties": database },
+            },
+            "stores": {
+                "type": "object",
+                "additionalProperties": {
+                    "type": "object", "additionalProperties": false, "required": ["url"], "properties": of_store,
+                },
             },
         },
     })

@@ -4,25 +4,24 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Instant;
 
-use pgkeep_engine::dump::DumpOptions;
 use pgkeep_engine::globals::{Globals, ServerDatabases, read_globals, server_databases};
 use pgkeep_engine::progress::Progress;
 use pgkeep_engine::{Cancel, ConnInfo};
 use pgkeep_keep::{Manifest, safe_name};
-use pgkeep_store::Store;
 use serde_json::json;
 
-use super::{Options, Place, dump_options, into_store, key_template, told};
-use crate::cli::layers::store as store_of;
+use super::{Options, dump_options, key_template, store, told};
+use crate::config::Config;
 use crate::connect::Target;
 use crate::failure::{Exit, Failure, Result};
+use crate::job::BackupJob;
 use crate::show::{Display, plural, print, print_json, warn};
 
 /// Backs up all databases of the server that `target` leads to. One that fails does not stop the others.
-pub(super) fn run(options: &Options, target: &Target<'_>, cancel: &Cancel) -> Result<()> {
+pub(super) fn run(options: &Options, target: &Target<'_>, config: &Config, cancel: &Cancel) -> Result<()> {
     let info = &target.info;
     let dump_options = dump_options(options)?;
-    let store = Store::open(&store_of(options.to.as_deref()))?;
+    let store = store(options, config)?;
     let key = key_template(options)?;
     let found = server_databases(info, &options.exclude_database, cancel)?;
     if found.databases.is_empty() {
@@ -40,8 +39,15 @@ pub(super) fn run(options: &Options, target: &Target<'_>, cancel: &Cancel) -> Re
             break;
         }
         let began = Instant::now();
-        let to = Place { store: &store, name, key: &key };
-        match one(options, &to, &info.with_database(database), globals.as_ref(), &dump_options, cancel) {
+        let job = BackupJob {
+            store: &store,
+            name,
+            key: &key,
+            info: &info.with_database(database),
+            globals: globals.as_ref(),
+            dump: &dump_options,
+        };
+        match one(options, &job, cancel) {
             Ok(manifest) => told(options, &store, &manifest, began.elapsed()),
             Err(failure) => failed(options, database, failure, &mut failures),
         }
@@ -59,17 +65,10 @@ pub(super) fn run(options: &Options, target: &Target<'_>, cancel: &Cancel) -> Re
     }
 }
 
-fn one(
-    options: &Options,
-    to: &Place<'_>,
-    info: &ConnInfo,
-    globals: Option<&Globals>,
-    dump_options: &DumpOptions,
-    cancel: &Cancel,
-) -> Result<Manifest> {
+fn one(options: &Options, job: &BackupJob<'_>, cancel: &Cancel) -> Result<Manifest> {
     let progress = Arc::new(Progress::new());
     let _display = Display::start(options.progress, &progress);
-    into_store(to, info, globals, dump_options, &progress, cancel)
+    job.run(&progress, cancel)
 }
 
 fn failed(options: &Options, what: &str, failure: Failure, failures: &mut Vec<(String, Failure)>) {

@@ -1,0 +1,6 @@
+//! What the program does with databases and stores, without a command line: a plain struct goes in, a record comes out,
+//! nothing is printed.
+
+mod backup;
+
+pub(crate) use backup::BackupJob;
