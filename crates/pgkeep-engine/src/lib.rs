@@ -2,6 +2,7 @@
 
 pub mod cancel;
 pub mod check;
+pub mod compare;
 pub mod conn;
 pub mod convert;
 pub mod definitions;

@@ -16,6 +16,8 @@ pub(crate) struct Found {
     pub(crate) key: String,
     /// `None` for an archive without one, such as pg_dump's own.
     pub(crate) manifest: Option<Manifest>,
+    /// How the keys of what lies beside the manifest begin; `None` without a manifest.
+    pub(crate) stem: Option<String>,
     /// Names of further stores that have a copy.
     pub(crate) elsewhere: Vec<String>,
 }
@@ -65,7 +67,8 @@ pub(crate) fn resolve(words: &str, stores: &StoreFlags, config: &Config) -> Resu
             Ok(manifest) => {
                 let elsewhere = copies[i + 1..].iter().map(|c| c.name.clone()).collect();
                 let key = manifest.object.key.clone();
-                return Ok(Found { store: store.clone(), key, manifest: Some(manifest), elsewhere });
+                let stem = Some(format!("{}/{}", listed.name, listed.id));
+                return Ok(Found { store: store.clone(), key, manifest: Some(manifest), stem, elsewhere });
             }
             Err(e) => {
                 if copies.len() > 1 {
@@ -84,8 +87,8 @@ fn by_place(words: &str) -> Result<Found> {
     let (folder, file) = split(words);
     let store = Store::open(&folder)?;
     let ends = [".manifest.json", ".dump", ".sql", ".sql.gz", ".sql.zst", ".sql.lz4"];
-    let stem = ends.iter().find_map(|end| file.strip_suffix(end));
-    let manifest_key = stem.map(|s| format!("{s}.manifest.json"));
+    let stem = ends.iter().find_map(|end| file.strip_suffix(end)).map(str::to_owned);
+    let manifest_key = stem.as_ref().map(|s| format!("{s}.manifest.json"));
     let catalogue = Catalogue::new(store.clone());
     let manifest = match manifest_key {
         Some(key) if store.head(&key).is_ok() => Some(catalogue.manifest_at(&key)?),
@@ -97,10 +100,12 @@ fn by_place(words: &str) -> Result<Found> {
     };
     // Below the store's own URL, where a template put it; the manifest lies one folder deep.
     if manifest.is_some() && key.contains('/') {
-        let (above, _) = split(&folder);
-        return Ok(Found { store: Store::open(&above)?, key, manifest, elsewhere: Vec::new() });
+        let (above, name) = split(&folder);
+        let stem = stem.map(|stem| format!("{name}/{stem}"));
+        return Ok(Found { store: Store::open(&above)?, key, manifest, stem, elsewhere: Vec::new() });
     }
-    Ok(Found { store, key, manifest, elsewhere: Vec::new() })
+    let stem = stem.filter(|_| manifest.is_some());
+    Ok(Found { store, key, manifest, stem, elsewhere: Vec::new() })
 }
 
 /// A folder on this machine is no archive; what was meant is guessed by what lies in it.

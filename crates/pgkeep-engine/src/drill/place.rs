@@ -136,7 +136,7 @@ impl Drop for Place {
         }
         // What cannot be dropped now, because the server is gone, the next drill drops.
         for name in &self.databases {
-            let _ = self.admin.execute(drop_database(name.as_bytes()));
+            let _ = drop_database(&mut self.admin, name);
         }
         for role in &self.roles {
             let _ = self.admin.execute([b"DROP ROLE IF EXISTS ".as_slice(), &quote_ident(role)].concat());
@@ -144,8 +144,26 @@ impl Drop for Place {
     }
 }
 
-fn drop_database(name: &[u8]) -> Vec<u8> {
-    [b"DROP DATABASE IF EXISTS ".as_slice(), &quote_ident(name), b" WITH (FORCE)"].concat()
+fn drop_database(admin: &mut Client, name: &str) -> Result<()> {
+    let sql = [b"DROP DATABASE IF EXISTS ".as_slice(), &quote_ident(name.as_bytes()), b" WITH (FORCE)"].concat();
+    let Err(e) = admin.execute(&sql) else { return Ok(()) };
+    // A subscription holds its database, whatever the force; a restored one is disabled and has no slot to drop.
+    let mut inside = Client::connect(&admin.info().with_database(name), &Cancel::new())?;
+    let subscriptions = inside.query(
+        "SELECT pg_catalog.quote_ident(subname) FROM pg_catalog.pg_subscription WHERE subdbid = \
+         (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())",
+    )?;
+    if subscriptions.is_empty() {
+        return Err(e);
+    }
+    for row in subscriptions {
+        let name = row.bytes(0).unwrap_or_default();
+        for (before, after) in [("ALTER", " DISABLE"), ("ALTER", " SET (slot_name = NONE)"), ("DROP", "")] {
+            inside.execute([before.as_bytes(), b" SUBSCRIPTION ", name, after.as_bytes()].concat())?;
+        }
+    }
+    drop(inside);
+    admin.execute(&sql)
 }
 
 /// Drops databases of drills that were killed: no session bears their name.
@@ -159,8 +177,9 @@ fn drop_leftovers(admin: &mut Client) -> Result<Vec<String>> {
     ))?;
     let mut notes = Vec::new();
     for row in rows {
-        if admin.execute(drop_database(row.bytes(0).unwrap_or_default())).is_ok() {
-            notes.push(format!("{}: a database that a killed drill had left was dropped", row.text(0)));
+        let name = row.text(0);
+        if drop_database(admin, &name).is_ok() {
+            notes.push(format!("{name}: a database that a killed drill had left was dropped"));
         }
     }
     Ok(notes)

@@ -30,16 +30,22 @@ pub struct KeptDrill {
     pub signature: Option<String>,
 }
 
-/// Keeps a drill's record and report beside its backup, signed if there is a key.
+/// Keeps a drill's record and report beside its backup, signed if there is a key. `stem` is the key of the backup's
+/// manifest without `.manifest.json`.
 ///
 /// # Errors
 /// The store's. Without the record, which is written last, the drill does not count.
-pub fn keep_drill(store: &Store, record: &DrillRecord, key: Option<&DrillKey>) -> Result<KeptDrill> {
+pub fn keep_drill(
+    store: &Store,
+    stem: &str,
+    record: &DrillRecord,
+    key: Option<&DrillKey>,
+) -> Result<KeptDrill> {
     let record =
         DrillRecord { signed_by: key.map(|key| key.public().to_base64()), ..record.clone() };
     let json = record.to_json();
     let time = record.finished.strftime("%Y%m%dT%H%M%SZ");
-    let stem = format!("{}/{}.drill.{time}.{}", record.backup.name, record.backup.id, record.verdict.as_str());
+    let stem = format!("{stem}.drill.{time}.{}", record.verdict.as_str());
     let kept = KeptDrill {
         record: format!("{stem}.json"),
         report: format!("{stem}.html"),
@@ -53,13 +59,13 @@ pub fn keep_drill(store: &Store, record: &DrillRecord, key: Option<&DrillKey>) -
     Ok(kept)
 }
 
-/// The drills of a backup, oldest first, by a listing alone.
+/// The drills of a backup, oldest first, by a listing alone; `stem` as for [`keep_drill`].
 ///
 /// # Errors
 /// The store's.
-pub fn drills(store: &Store, name: &str, id: &str) -> Result<Vec<Drilled>> {
+pub fn drills(store: &Store, stem: &str) -> Result<Vec<Drilled>> {
     let mut found = Vec::new();
-    for object in store.list(&format!("{name}/{id}.drill."))? {
+    for object in store.list(&format!("{stem}.drill."))? {
         let object = object?;
         found.extend(drilled(&object.key));
     }

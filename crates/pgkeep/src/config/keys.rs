@@ -3,8 +3,8 @@
 use clap::{Arg, ArgAction, Command};
 
 /// Commands whose options can be configured.
-pub(crate) const CONFIGURABLE: [&str; 7] =
-    ["backup", "restore", "convert", "list", "show", "verify", "check"];
+pub(crate) const CONFIGURABLE: [&str; 9] =
+    ["backup", "restore", "convert", "list", "show", "verify", "check", "drill", "compare"];
 
 /// An option as a key.
 pub(crate) struct Key {

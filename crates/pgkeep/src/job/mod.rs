@@ -2,5 +2,7 @@
 //! nothing is printed.
 
 mod backup;
+mod drill;
 
 pub(crate) use backup::BackupJob;
+pub(crate) use drill::{DrillJob, Drilled};
