@@ -57,7 +57,10 @@ fn found(report: &DrillReport) -> Vec<String> {
 
 #[test]
 fn a_database_with_one_of_everything_is_proven_and_nothing_is_taken_for_damage() {
-    if !with_programs("a_database_with_one_of_everything_is_proven_and_nothing_is_taken_for_damage", &every_major()) {
+    if !with_programs(
+        "a_database_with_one_of_everything_is_proven_and_nothing_is_taken_for_damage",
+        &every_major(),
+    ) {
         return;
     }
     for major in [14, 18] {
@@ -71,7 +74,10 @@ fn a_database_with_one_of_everything_is_proven_and_nothing_is_taken_for_damage()
         assert_eq!(report.unproven, [], "{major}");
         assert_eq!(report.verdict(), DrillVerdict::Proven);
         assert!(report.definitions > 100 && report.rows > 1000 && report.constraints > 5, "{report:#?}");
-        assert!(report.notes.iter().any(|n| n.contains("in other words") || n.contains("otherwise")), "{report:#?}");
+        assert!(
+            report.notes.iter().any(|n| n.contains("in other words") || n.contains("otherwise")),
+            "{report:#?}"
+        );
     }
 }
 
@@ -88,15 +94,30 @@ fn every_kind_of_damage_is_found_and_named() {
         ("update c set n = 3 where n = 2", "table public.c: as many rows as expected, but not the same"),
         ("delete from c where n = 1", "table public.c: 1 rows are missing"),
         ("insert into c values (2)", "table public.c: 1 rows too many"),
-        ("alter table c alter n set default 8", "TABLE public.c: archive and restored database differ: \"n integer DEFAULT 7,\" and \"n integer DEFAULT 8,\""),
+        (
+            "alter table c alter n set default 8",
+            "TABLE public.c: archive and restored database differ: \"n integer DEFAULT 7,\" and \"n integer DEFAULT 8,\"",
+        ),
         ("drop index a_v", "INDEX public.a_v: it is in the archive and not in the restored database"),
-        ("create table extra ()", "TABLE public.extra: it is in the restored database and not in the archive"),
-        ("alter table b drop constraint b_a_id_fkey", "FK CONSTRAINT public.b b_a_id_fkey: it is in the archive"),
+        (
+            "create table extra ()",
+            "TABLE public.extra: it is in the restored database and not in the archive",
+        ),
+        (
+            "alter table b drop constraint b_a_id_fkey",
+            "FK CONSTRAINT public.b b_a_id_fkey: it is in the archive",
+        ),
         ("select setval('a_id_seq', 5)", "sequence public.a_id_seq: it stands at 5"),
         ("select lo_put(700001, 0, 'AN')", "large objects: as many large objects as expected"),
         ("drop view all_of_a; create view all_of_a as select id from a", "VIEW public.all_of_a: archive and"),
-        ("update pg_index set indisvalid = false where indexrelid = 'a_v'::regclass", "index a_v: it is not valid"),
-        ("update pg_constraint set convalidated = false where conname = 'c_n_check'", "constraint c_n_check of c: it is not"),
+        (
+            "update pg_index set indisvalid = false where indexrelid = 'a_v'::regclass",
+            "index a_v: it is not valid",
+        ),
+        (
+            "update pg_constraint set convalidated = false where conname = 'c_n_check'",
+            "constraint c_n_check of c: it is not",
+        ),
     ];
     for (plant, expected) in cases {
         let report = drill(&archive, &server, plant);
@@ -127,10 +148,38 @@ fn a_throwaway_server_is_gone_after_the_drill_with_all_that_it_had() {
     assert_eq!(found(&report).len(), 2, "{report:#?}");
     assert_eq!(report.checks.iter().map(|c| c.passed).collect::<Vec<_>>(), [true, false, false]);
     assert!(report.checks[2].result.contains("read-only"), "{report:#?}");
-    assert_eq!(report.server_version.split('.').next(), Some("17"), "the major that was dumped, though others are here");
+    assert_eq!(
+        report.server_version.split('.').next(),
+        Some("17"),
+        "the major that was dumped, though others are here"
+    );
     assert!(report.notes.iter().any(|n| n.contains(&role)), "the stand-in is told: {report:#?}");
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0, "nothing is left");
     assert!(!processes_name(dir.path()), "no server runs");
+}
+
+#[test]
+fn a_locale_that_this_server_lacks_is_stood_in_for_and_told() {
+    if !with_programs("a_locale_that_this_server_lacks_is_stood_in_for_and_told", &every_major()) {
+        return;
+    }
+    let server = Server::major(18);
+    let options = "TEMPLATE template0 ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'";
+    let source = Database::create_with(&server, "locale", options);
+    source.psql("create table t as select 'größe'::text as v");
+    let archive = Archive::dump(&server, &source, &[]);
+    let file = File::open(&archive.path).unwrap();
+    let mut archive = RestoreSource::open(&file).unwrap();
+    let entry = archive.toc.entries.iter_mut().find(|e| e.desc_is("DATABASE")).unwrap();
+    let sql = entry.definition.as_ref().unwrap().to_string();
+    let elsewhere = sql.replace("LOCALE = 'C'", "LOCALE = 'xx_YY.iso88591'");
+    assert_ne!(sql, elsewhere);
+    entry.definition = Some(elsewhere.as_str().into());
+    let scratch = ConnInfo::parse(&server.url("postgres")).unwrap();
+    let request = request(&archive, DrillPlace::Server(&scratch));
+    let report = Drill::run(request, &Progress::new(), &Cancel::new()).unwrap();
+    assert_eq!(report.verdict(), DrillVerdict::Proven, "{report:#?}");
+    assert!(report.notes.iter().any(|n| n.starts_with("locale:") && n.contains("xx_YY")), "{report:#?}");
 }
 
 #[test]

@@ -86,7 +86,9 @@ pub enum KeepError {
         why: String,
     },
     /// A drill's record that cannot be understood.
-    #[error("{object}: not a record of a drill that this version reads: {why}\n  hint: the file was changed or cut, or a newer pgkeep wrote it")]
+    #[error(
+        "{object}: not a record of a drill that this version reads: {why}\n  hint: the file was changed or cut, or a newer pgkeep wrote it"
+    )]
     DrillRecord {
         /// Its URL or file.
         object: String,

@@ -3,7 +3,7 @@
 use pgkeep_archive::Toc;
 use pgkeep_keep::Manifest;
 
-use super::{Comparison, TableDifference};
+use super::{Comparison, TableDifference, version_note};
 use crate::cancel::Cancel;
 use crate::conn::ConnInfo;
 use crate::definitions::{Side, compare, read_definitions};
@@ -34,8 +34,7 @@ pub fn compare_with_backup(
     };
     let dump = &manifest.dump;
     let (tables, sequences, large_objects) = (&dump.tables, &dump.sequences, dump.large_objects.as_ref());
-    let verdict =
-        prove(database, &dump.encoding, tables, sequences, large_objects, jobs, progress, cancel)?;
+    let verdict = prove(database, &dump.encoding, tables, sequences, large_objects, jobs, progress, cancel)?;
     let (mut differences, mut others) = (Vec::new(), Vec::new());
     for difference in verdict.differences {
         let content = |value| match value {
@@ -53,5 +52,6 @@ pub fn compare_with_backup(
             None => others.push((difference.object, difference.why)),
         }
     }
-    Ok(Comparison { tables: verdict.tables, rows: verdict.rows, definitions, differences, others })
+    let notes = version_note(&verdict.server_version, &dump.server_version).into_iter().collect();
+    Ok(Comparison { tables: verdict.tables, rows: verdict.rows, definitions, differences, others, notes })
 }

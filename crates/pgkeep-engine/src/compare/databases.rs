@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::keys::{self, Keys};
-use super::{Comparison, TableDifference};
+use super::{Comparison, TableDifference, version_note};
 use crate::cancel::Cancel;
 use crate::conn::ConnInfo;
 use crate::definitions::{Side, compare, read_definitions};
@@ -64,6 +64,9 @@ pub fn compare_databases(
         definitions,
         differences,
         others: sequences.into_iter().map(|d| (d.object, d.why)).collect(),
+        notes: version_note(first.client.server_version(), second.client.server_version())
+            .into_iter()
+            .collect(),
     })
 }
 
@@ -80,6 +83,7 @@ fn pair(first: Vec<TableReport>, second: Vec<TableReport>) -> (Vec<TableReport>,
     };
     let (common, only): (Vec<_>, Vec<_>) = first.into_iter().partition(|t| theirs.remove(&name(t)).is_some());
     let mut differences: Vec<_> = only.iter().map(|t| alone(t, Side::First)).collect();
-    differences.extend(second.iter().filter(|t| theirs.contains_key(&name(t))).map(|t| alone(t, Side::Second)));
+    differences
+        .extend(second.iter().filter(|t| theirs.contains_key(&name(t))).map(|t| alone(t, Side::Second)));
     (common, differences)
 }

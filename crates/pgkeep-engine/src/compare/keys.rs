@@ -198,7 +198,8 @@ fn merge(ours: &mut dyn Iterator<Item = Line>, theirs: &mut dyn Iterator<Item = 
 fn shown(key: &[u8]) -> String {
     let digits = key.strip_prefix(b"\\\\x").unwrap_or(key);
     let digit = |b: &u8| char::from(*b).to_digit(16).and_then(|d| u8::try_from(d).ok()).unwrap_or(0);
-    let bytes: Vec<u8> = digits.chunks(2).map(|pair| pair.iter().fold(0, |byte, b| byte << 4 | digit(b))).collect();
+    let bytes: Vec<u8> =
+        digits.chunks(2).map(|pair| pair.iter().fold(0, |byte, b| byte << 4 | digit(b))).collect();
     String::from_utf8_lossy(&bytes).into_owned()
 }
 

@@ -11,6 +11,7 @@ pub use backup::compare_with_backup;
 pub use databases::compare_databases;
 pub use keys::{KeyDifference, Keys};
 
+use crate::conn::major_of;
 use crate::definitions::{Change, Side};
 use crate::fingerprint::Fingerprint;
 
@@ -27,6 +28,8 @@ pub struct Comparison {
     pub differences: Vec<TableDifference>,
     /// What else is not the same, in words: sequences, large objects.
     pub others: Vec<(String, String)>,
+    /// What one should know about the comparison.
+    pub notes: Vec<String>,
 }
 
 impl Comparison {
@@ -34,6 +37,13 @@ impl Comparison {
     pub fn is_same(&self) -> bool {
         self.definitions.is_empty() && self.differences.is_empty() && self.others.is_empty()
     }
+}
+
+/// What two majors say of the same definition need not be the same.
+fn version_note(first: &str, second: &str) -> Option<String> {
+    (major_of(first) != major_of(second)).then(|| {
+        format!("the servers' versions are {first} and {second}: a definition that differs may be the same in other words")
+    })
 }
 
 /// A table whose rows are not the same.

@@ -55,7 +55,8 @@ type Key = (BString, BString, BString);
 impl Change {
     /// Whether the two sides say the same of this object, where each may have several entries of one name.
     pub(crate) fn is_same_in(&self, one: &Toc, other: &Toc) -> bool {
-        let of = |toc: &Toc| all(toc).remove(&self.key).map(|found| found.into_iter().map(|(t, _)| t).collect());
+        let of =
+            |toc: &Toc| all(toc).remove(&self.key).map(|found| found.into_iter().map(|(t, _)| t).collect());
         let (one, other): (Option<Vec<_>>, Option<Vec<_>>) = (of(one), of(other));
         one == other
     }
@@ -192,9 +193,20 @@ mod tests {
 
     #[test]
     fn what_is_missing_new_and_changed_is_told_and_order_does_not_matter() {
-        let table = |default: &str| entry(1, "TABLE", "t", &format!("CREATE TABLE t (\n    i int{default}\n);"));
-        let first = toc(vec![table(""), entry(2, "INDEX", "t_i", "a"), entry(3, "ACL", "TABLE t", "x"), entry(4, "ACL", "TABLE t", "y")]);
-        let second = toc(vec![entry(9, "ACL", "TABLE t", "y"), entry(8, "ACL", "TABLE t", "x"), table(" DEFAULT 1"), entry(7, "VIEW", "v", "b")]);
+        let table =
+            |default: &str| entry(1, "TABLE", "t", &format!("CREATE TABLE t (\n    i int{default}\n);"));
+        let first = toc(vec![
+            table(""),
+            entry(2, "INDEX", "t_i", "a"),
+            entry(3, "ACL", "TABLE t", "x"),
+            entry(4, "ACL", "TABLE t", "y"),
+        ]);
+        let second = toc(vec![
+            entry(9, "ACL", "TABLE t", "y"),
+            entry(8, "ACL", "TABLE t", "x"),
+            table(" DEFAULT 1"),
+            entry(7, "VIEW", "v", "b"),
+        ]);
         let changes = compare(&first, &second);
         let told: Vec<_> = changes.iter().map(|c| (c.object.as_str(), c.side, c.why.as_str())).collect();
         assert_eq!(

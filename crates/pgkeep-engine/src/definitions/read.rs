@@ -17,7 +17,8 @@ use crate::snapshot::Snapshot;
 pub fn read_definitions(snapshot: &Snapshot, like: Option<&str>, cancel: &Cancel) -> Result<Toc> {
     let server = snapshot.client.server_major();
     let tools = find_tools("pg_dump");
-    let same = like.map(major_of).and_then(|major| tools.iter().find(|t| t.major == major && major >= server));
+    let same =
+        like.map(major_of).and_then(|major| tools.iter().find(|t| t.major == major && major >= server));
     let tool = match same {
         Some(tool) => tool.clone(),
         None => pick_tool(&tools, "pg_dump", server)?,

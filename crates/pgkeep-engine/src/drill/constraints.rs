@@ -33,7 +33,9 @@ pub(super) fn look(client: &mut Client, toc: &Toc) -> Result<Validity> {
         let tag = [row.bytes(1).unwrap_or_default(), b" ", row.bytes(2).unwrap_or_default()].concat();
         let meant = toc.entries.iter().any(|e| {
             e.tag.as_ref().is_some_and(|t| t.as_slice() == tag)
-                && e.definition.as_ref().is_some_and(|d| bstr::ByteSlice::contains_str(d.as_slice(), "NOT VALID"))
+                && e.definition
+                    .as_ref()
+                    .is_some_and(|d| bstr::ByteSlice::contains_str(d.as_slice(), "NOT VALID"))
         });
         if !meant {
             let object = format!("constraint {} of {}", row.text(2), row.text(3));

@@ -89,7 +89,9 @@ impl Place {
     pub(super) fn usage(&self) -> Usage {
         match &self.throwaway {
             Some(throwaway) => Usage::Folder(throwaway.dir().to_owned()),
-            None => Usage::Databases { server: Box::new(self.admin.info().clone()), begin: self.name.clone() },
+            None => {
+                Usage::Databases { server: Box::new(self.admin.info().clone()), begin: self.name.clone() }
+            }
         }
     }
 
@@ -113,7 +115,9 @@ impl Place {
     pub(super) fn make_database(&mut self, suffix: &str, toc: &Toc) -> Result<ConnInfo> {
         let name = format!("{}{suffix}", self.name);
         let note = create_database(&mut self.admin, &name, toc).map_err(|e| match e.kind {
-            ErrorKind::Permission => e.hint("the user of a scratch server must be allowed to create databases"),
+            ErrorKind::Permission => {
+                e.hint("the user of a scratch server must be allowed to create databases")
+            }
             _ => e,
         })?;
         self.notes.extend(note);
@@ -145,7 +149,8 @@ impl Drop for Place {
 }
 
 fn drop_database(admin: &mut Client, name: &str) -> Result<()> {
-    let sql = [b"DROP DATABASE IF EXISTS ".as_slice(), &quote_ident(name.as_bytes()), b" WITH (FORCE)"].concat();
+    let sql =
+        [b"DROP DATABASE IF EXISTS ".as_slice(), &quote_ident(name.as_bytes()), b" WITH (FORCE)"].concat();
     let Err(e) = admin.execute(&sql) else { return Ok(()) };
     // A subscription holds its database, whatever the force; a restored one is disabled and has no slot to drop.
     let mut inside = Client::connect(&admin.info().with_database(name), &Cancel::new())?;

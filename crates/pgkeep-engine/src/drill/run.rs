@@ -209,7 +209,9 @@ impl DrillRequest<'_> {
     fn dumped_version(&self) -> String {
         match self.manifest {
             Some(m) => m.dump.server_version.clone(),
-            None => self.source.toc.header.server_version.as_ref().map(ToString::to_string).unwrap_or_default(),
+            None => {
+                self.source.toc.header.server_version.as_ref().map(ToString::to_string).unwrap_or_default()
+            }
         }
     }
 }

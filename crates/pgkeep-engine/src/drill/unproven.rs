@@ -54,9 +54,11 @@ pub(super) fn sort(toc: &Toc, problems: &[RestoreProblem]) -> Sorted {
     let mut sorted = Sorted::default();
     for problem in problems {
         let entry = entry_of(problem);
-        let inherited = entry.and_then(|e| causes.get(&e.id).cloned().or_else(|| inherited(e, &by_id, &causes)));
+        let inherited =
+            entry.and_then(|e| causes.get(&e.id).cloned().or_else(|| inherited(e, &by_id, &causes)));
         // A function's body names what no dependency tells of.
-        let guessed = || any_extension.clone().filter(|_| problem.sqlstate.as_deref().is_some_and(is_undefined));
+        let guessed =
+            || any_extension.clone().filter(|_| problem.sqlstate.as_deref().is_some_and(is_undefined));
         let Some(cause) = inherited.or_else(guessed) else {
             sorted.failures.push(Finding::new(&problem.object, &problem.error));
             continue;
@@ -66,7 +68,8 @@ pub(super) fn sort(toc: &Toc, problems: &[RestoreProblem]) -> Sorted {
             sorted.entries.insert(entry.id);
             let content = ["TABLE", "TABLE DATA", "SEQUENCE", "SEQUENCE SET", "FOREIGN TABLE"];
             if content.iter().any(|desc| entry.desc_is(desc)) {
-                let text = |name: &Option<bstr::BString>| name.as_ref().map_or(String::new(), |n| name_text(n));
+                let text =
+                    |name: &Option<bstr::BString>| name.as_ref().map_or(String::new(), |n| name_text(n));
                 sorted.content.insert((text(&entry.namespace), text(&entry.tag)));
             }
         }
@@ -88,7 +91,9 @@ fn cause(entry: &Entry, problem: &RestoreProblem) -> Option<String> {
     }
     let missing = match problem.sqlstate.as_deref()? {
         "42704" if why.contains("role \"") => "a role is missing here",
-        "42704" | "22023" if why.contains("collation \"") || why.contains("locale") => "a locale is missing here",
+        "42704" | "22023" if why.contains("collation \"") || why.contains("locale") => {
+            "a locale is missing here"
+        }
         "0A000" if why.contains("ICU is not supported") => "a locale is missing here",
         // undefined_file: a library that C functions are in.
         "58P01" => "a library is missing here",
@@ -100,7 +105,11 @@ fn cause(entry: &Entry, problem: &RestoreProblem) -> Option<String> {
 }
 
 /// What is missing below the entry, down all its dependencies.
-fn inherited(entry: &Entry, by_id: &HashMap<DumpId, &Entry>, causes: &HashMap<DumpId, String>) -> Option<String> {
+fn inherited(
+    entry: &Entry,
+    by_id: &HashMap<DumpId, &Entry>,
+    causes: &HashMap<DumpId, String>,
+) -> Option<String> {
     let mut seen = HashSet::new();
     let mut open = entry.dependencies.clone();
     while let Some(id) = open.pop() {

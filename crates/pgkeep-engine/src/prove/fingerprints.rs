@@ -80,7 +80,8 @@ pub(crate) fn compare_sequences(first: &mut Client, second: &mut Client) -> Resu
 fn sequences_of(client: &mut Client) -> Result<Vec<SequenceReport>> {
     let relations = catalog::relations(client)?;
     let user = |schema: &str| !schema.starts_with("pg_") && schema != "information_schema";
-    let mut all: Vec<_> = relations.iter().filter(|((schema, _), r)| r.kind == b'S' && user(schema)).collect();
+    let mut all: Vec<_> =
+        relations.iter().filter(|((schema, _), r)| r.kind == b'S' && user(schema)).collect();
     all.sort_by_key(|(name, _)| *name);
     let mut sequences = Vec::new();
     for batch in all.chunks(BATCH) {
@@ -91,7 +92,9 @@ fn sequences_of(client: &mut Client) -> Result<Vec<SequenceReport>> {
             sql.extend_from_slice(&relation.quoted);
         }
         for row in client.query(sql).map_err(|e| e.during("reading sequences"))? {
-            let Some(((schema, sequence), _)) = row.parse::<usize>(0).and_then(|i| batch.get(i)) else { continue };
+            let Some(((schema, sequence), _)) = row.parse::<usize>(0).and_then(|i| batch.get(i)) else {
+                continue;
+            };
             let (last_value, is_called) = (row.parse(1).unwrap_or(0), row.bool(2));
             let (schema, sequence) = (schema.clone(), sequence.clone());
             sequences.push(SequenceReport { schema, sequence, last_value, is_called });

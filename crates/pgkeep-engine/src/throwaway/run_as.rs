@@ -86,7 +86,8 @@ mod tests {
 
     #[test]
     fn a_user_is_found_by_name_alone() {
-        let users = "root:x:0:0::/root:/bin/sh\npostgresql:x:7:8::/:\nbroken\npostgres:x:101:104::/:/bin/sh\n";
+        let users =
+            "root:x:0:0::/root:/bin/sh\npostgresql:x:7:8::/:\nbroken\npostgres:x:101:104::/:/bin/sh\n";
         let found = User { name: "postgres".into(), uid: 101, gid: 104 };
         assert_eq!(user(users, "postgres"), Some(found));
         assert_eq!(user(users, "nobody"), None);

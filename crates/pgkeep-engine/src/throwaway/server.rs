@@ -90,8 +90,7 @@ impl Throwaway {
         lock.lock().map_err(failed)?;
         run_as.give(dir.path()).map_err(failed)?;
         let info = ConnInfo::by_socket(dir.path(), USER)?;
-        let server =
-            Throwaway { programs, run_as, dir: dir.keep(), info, removed, kept: false, _lock: lock };
+        let server = Throwaway { programs, run_as, dir: dir.keep(), info, removed, kept: false, _lock: lock };
         server.make()?;
         cancel.check()?;
         server.run()?;
@@ -135,11 +134,8 @@ impl Throwaway {
     fn make(&self) -> Result<()> {
         let mut initdb = self.run_as.command(&self.programs.folder.join("initdb"));
         initdb.args(["--no-sync", "--auth=trust", "--encoding=UTF8", "--locale=C", "--username", USER]);
-        let out = initdb
-            .arg("-D")
-            .arg(self.data())
-            .output()
-            .map_err(|e| self.failed("initdb", &e.to_string()))?;
+        let out =
+            initdb.arg("-D").arg(self.data()).output().map_err(|e| self.failed("initdb", &e.to_string()))?;
         if !out.status.success() {
             let said = String::from_utf8_lossy(&out.stderr).trim().replace('\n', "; ");
             return Err(self.failed("initdb", &said));
@@ -153,12 +149,14 @@ impl Throwaway {
     fn run(&self) -> Result<()> {
         let log = self.dir.join("log");
         let mut pg_ctl = quiet(self.run_as.command(&self.programs.folder.join("pg_ctl")));
-        let started = pg_ctl.args(["-w", "-t", "120", "-D"]).arg(self.data()).arg("-l").arg(&log).arg("start");
+        let started =
+            pg_ctl.args(["-w", "-t", "120", "-D"]).arg(self.data()).arg("-l").arg(&log).arg("start");
         match started.status() {
             Ok(status) if status.success() => Ok(()),
             Ok(_) => {
                 let said = std::fs::read(&log).unwrap_or_default();
-                let said = String::from_utf8_lossy(&said).lines().rev().take(3).collect::<Vec<_>>().join("; ");
+                let said =
+                    String::from_utf8_lossy(&said).lines().rev().take(3).collect::<Vec<_>>().join("; ");
                 Err(self.failed("starting it", &said))
             }
             Err(e) => Err(self.failed("starting it", &e.to_string())),

@@ -1,6 +1,6 @@
 //! Drills in a store.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use pgkeep_store::Store;
 
 use super::record::{DrillRecord, DrillVerdict};
@@ -41,11 +41,15 @@ pub fn keep_drill(
     record: &DrillRecord,
     key: Option<&DrillKey>,
 ) -> Result<KeptDrill> {
-    let record =
-        DrillRecord { signed_by: key.map(|key| key.public().to_base64()), ..record.clone() };
+    let record = DrillRecord { signed_by: key.map(|key| key.public().to_base64()), ..record.clone() };
     let json = record.to_json();
-    let time = record.finished.strftime("%Y%m%dT%H%M%SZ");
-    let stem = format!("{stem}.drill.{time}.{}", record.verdict.as_str());
+    let named = |time: Timestamp| {
+        format!("{stem}.drill.{}.{}", time.strftime("%Y%m%dT%H%M%SZ"), record.verdict.as_str())
+    };
+    // Names have seconds, and a drill of a damaged archive takes less.
+    let seconds = (0..).map(|n| record.finished + SignedDuration::from_secs(n));
+    let free = seconds.map(named).find(|stem| store.head(&format!("{stem}.json")).is_err());
+    let stem = free.unwrap_or_else(|| named(record.finished));
     let kept = KeptDrill {
         record: format!("{stem}.json"),
         report: format!("{stem}.html"),
@@ -93,7 +97,9 @@ mod tests {
         let drill = drilled(key).unwrap();
         assert_eq!(drill.time.to_string(), "2026-11-22T02:15:00Z");
         assert_eq!(drill.verdict, DrillVerdict::Proven);
-        for other in [key.replace(".json", ".html"), key.replace("proven", "perhaps"), key.replace("T0215", "T")] {
+        for other in
+            [key.replace(".json", ".html"), key.replace("proven", "perhaps"), key.replace("T0215", "T")]
+        {
             assert_eq!(drilled(&other), None, "{other}");
         }
     }

@@ -100,7 +100,9 @@ pub fn html(record: &DrillRecord) -> String {
 fn meaning(verdict: DrillVerdict) -> &'static str {
     match verdict {
         DrillVerdict::Proven => "The backup was restored, and what was restored is what was dumped.",
-        DrillVerdict::Failed => "The backup was restored, or could not be, and something is not what was dumped.",
+        DrillVerdict::Failed => {
+            "The backup was restored, or could not be, and something is not what was dumped."
+        }
         DrillVerdict::Incomplete => {
             "Nothing was found wrong, but not everything could be proven here: the backup counts neither as proven nor as \
              failed."

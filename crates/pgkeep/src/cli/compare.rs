@@ -55,7 +55,8 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
         return Err(Failure::usage(format!("--jobs {jobs}: from 1 to 256")));
     }
     // One set of flags could not say which of two databases a password is for.
-    let database = |words: &str| Ok::<_, Failure>(connect::target(words, &PasswordFlags::default(), config)?.info);
+    let database =
+        |words: &str| Ok::<_, Failure>(connect::target(words, &PasswordFlags::default(), config)?.info);
     let is_database = |words: &str| connect::is_place(words) || config.databases.contains_key(words);
     if !is_database(&options.first) && is_database(&options.second) {
         return Err(Failure::usage("the database comes first\n  hint: pgkeep compare DATABASE BACKUP"));
@@ -166,6 +167,7 @@ fn tell_json(c: &Comparison, sides: &[String; 2], began: Instant, failure: Optio
         })).collect::<Vec<_>>(),
         "differences": c.differences.iter().map(table).collect::<Vec<_>>(),
         "others": c.others.iter().map(|(object, why)| json!({ "object": object, "why": why })).collect::<Vec<_>>(),
+        "notes": c.notes,
         "duration_seconds": began.elapsed().as_secs_f64(),
     });
     if let Some(failure) = failure {
@@ -193,6 +195,9 @@ fn tell(c: &Comparison, sides: &[String; 2], began: Instant) {
         print(format!("  different: {object}: {why}"));
     }
     more(c.others.len());
+    for note in &c.notes {
+        print(format!("  note: {note}"));
+    }
     let verdict = if c.is_same() { "the same" } else { "DIFFERENT" };
     print(format!(
         "  {verdict}: {} with {} on both sides ({})",
@@ -209,7 +214,12 @@ fn tell_rows(d: &TableDifference) {
         Side::Second => return print(format!("  rows of {}: only in the second", d.table)),
         Side::Both => {}
     }
-    print(format!("  rows of {}: {} in the first, {} in the second", d.table, rows(&d.first), rows(&d.second)));
+    print(format!(
+        "  rows of {}: {} in the first, {} in the second",
+        d.table,
+        rows(&d.first),
+        rows(&d.second)
+    ));
     let Some(keys) = &d.keys else { return };
     print(format!(
         "    only in the first: {}, only in the second: {}, different: {}",

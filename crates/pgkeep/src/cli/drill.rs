@@ -104,12 +104,15 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
     }
     match failures.into_iter().next() {
         None => Ok(()),
-        Some(first) => Err(Failure { message: format!("not every backup is proven: {}", first.message), ..first }),
+        Some(first) => {
+            Err(Failure { message: format!("not every backup is proven: {}", first.message), ..first })
+        }
     }
 }
 
 fn drill(options: &Options, words: &str, config: &Config, cancel: &Cancel) -> Result<()> {
-    let into = options.into.as_deref().map(|into| connect::target(into, &options.password, config)).transpose()?;
+    let into =
+        options.into.as_deref().map(|into| connect::target(into, &options.password, config)).transpose()?;
     let key = options.drill_key.as_deref().map(record::drill_key).transpose()?;
     let time_limit = options.time_limit.as_deref().map(time).transpose()?;
     let jobs = options.jobs.unwrap_or(RestoreOptions::default().jobs);
@@ -208,7 +211,13 @@ fn tell(found: &Found, drilled: &Drilled, key: Option<&DrillKey>) {
     if let Some(partial) = found.manifest.as_ref().and_then(|m| m.dump.partial()) {
         print(format!("  partial   {partial}"));
     }
-    print(format!("  restored  on {} {}, {} in {}", d.server, d.server_version, bytes(d.database_bytes), took(d.restore_ms)));
+    print(format!(
+        "  restored  on {} {}, {} in {}",
+        d.server,
+        d.server_version,
+        bytes(d.database_bytes),
+        took(d.restore_ms)
+    ));
     print(format!(
         "  compared  {} of {}, {}, {}, {}; valid: {}, {} ({})",
         plural(d.rows, "row"),

@@ -125,7 +125,11 @@ fn layered(cli: Cli) -> Result<(Cli, Config)> {
         Command::Show(o) => Some(o.backup.as_str()),
         Command::Verify(o) => Some(o.backup.as_str()),
         Command::List(o) => o.name.as_deref(),
-        Command::Backup(_) | Command::Drill(_) | Command::Compare(_) | Command::Check(_) | Command::Role(_) => None,
+        Command::Backup(_)
+        | Command::Drill(_)
+        | Command::Compare(_)
+        | Command::Check(_)
+        | Command::Role(_) => None,
     };
     let config = Config::load(cli.config.as_deref())?;
     let database = entry.map(|words| words.split('@').next().unwrap_or(words));

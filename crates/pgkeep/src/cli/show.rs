@@ -85,7 +85,9 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
     if let Some(blobs) = &d.large_objects {
         print(format!("{:<10}{} of {}", "objects", count(blobs.rows), bytes(blobs.bytes)));
     }
-    for drill in found.stem.iter().map(|stem| drills(&found.store, stem)).collect::<Result<Vec<_>, _>>()?.concat() {
+    for drill in
+        found.stem.iter().map(|stem| drills(&found.store, stem)).collect::<Result<Vec<_>, _>>()?.concat()
+    {
         let (time, verdict) = (short_time(drill.time), drill.verdict.as_str());
         print(format!("{:<10}{verdict} {time} UTC, {}", "drill", found.store.url_of(&drill.key)));
     }

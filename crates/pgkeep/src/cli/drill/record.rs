@@ -31,7 +31,9 @@ pub(super) fn verify(options: &Options) -> Result<()> {
     let stem = file.strip_suffix(".json").ok_or_else(|| bad("the name of a record ends in .json"))?;
     let signature = match store.get(&format!("{stem}.sig")) {
         Err(e) if e.is_not_found() => {
-            return Err(bad("there is no signature beside it\n  hint: it was made without --drill-key, or the .sig is lost"));
+            return Err(bad(
+                "there is no signature beside it\n  hint: it was made without --drill-key, or the .sig is lost",
+            ));
         }
         other => other?,
     };
@@ -41,7 +43,9 @@ pub(super) fn verify(options: &Options) -> Result<()> {
         ));
     }
     if options.json {
-        print_json(&json!({ "ok": true, "verdict": record.verdict, "backup": record.backup, "finished": record.finished }));
+        print_json(
+            &json!({ "ok": true, "verdict": record.verdict, "backup": record.backup, "finished": record.finished }),
+        );
         return Ok(());
     }
     print(format!("verified {words}"));
