@@ -5,7 +5,7 @@ use std::fmt;
 use bstr::{BString, ByteSlice};
 
 use crate::primitive::{Put, Source};
-use crate::{ArchiveError, DumpId, FormatVersion, Header, Offset, Result};
+use crate::{ArchiveError, Container, DumpId, FormatVersion, Header, Offset, Result};
 
 /// Part of a restore that an entry belongs to (`teSection`, src/bin/pg_dump/pg_backup.h).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -59,6 +59,9 @@ pub struct Entry {
     pub dependencies: Vec<DumpId>,
     /// Where its data stands.
     pub offset: Offset,
+    /// In a directory, the file that its data is in, without the ending of the codec; see
+    /// [`Container::Directory`].
+    pub file: Option<BString>,
 }
 
 impl Entry {
@@ -108,7 +111,13 @@ impl Entry {
         let owner = src.string("an entry's owner")?;
         let with_oids = src.string("an entry's oids flag")?;
         let dependencies = read_dependencies(src)?;
-        let offset = Offset::read(src, header.offset_size)?;
+        let (offset, file) = match header.container {
+            Container::Custom => (Offset::read(src, header.offset_size)?, None),
+            Container::Directory => {
+                let file = src.string("an entry's file name")?.filter(|f| !f.is_empty());
+                (if file.is_some() { Offset::NotSet } else { Offset::NoData }, file)
+            }
+        };
         Ok(Self {
             id,
             has_data,
@@ -128,6 +137,7 @@ impl Entry {
             with_oids,
             dependencies,
             offset,
+            file,
         })
     }
 
@@ -177,7 +187,11 @@ impl Entry {
             out.put_str(Some(dependency.to_string().as_bytes()));
         }
         out.put_str(None);
-        self.offset.write(out, header.offset_size);
+        match header.container {
+            Container::Custom => self.offset.write(out, header.offset_size),
+            // `_WriteExtraToc`, src/bin/pg_dump/pg_backup_directory.c.
+            Container::Directory => out.put_str(Some(self.file.as_ref().map_or(b"", |f| f.as_slice()))),
+        }
     }
 }
 

@@ -24,16 +24,39 @@ pub enum ArchiveError {
         hint: &'static str,
     },
 
-    /// A `pg_dump` archive, but of another kind.
+    /// A format byte of neither the custom nor the directory format.
     #[error(
-        "this archive is in pg_dump's {name} format (format byte {format}), not the custom one; \
-         restore it with pg_restore, or dump again with pg_dump -Fc"
+        "the header says that this archive is of a format that no pg_dump writes (format byte {format}): it is \
+         damaged; take another copy of the archive"
     )]
-    NotCustomFormat {
+    UnknownFormat {
         /// The format byte of the header.
         format: u8,
+    },
+
+    /// The table of contents of a directory, where a whole archive was expected.
+    #[error(
+        "this is the table of contents of an archive in pg_dump's directory format, whose data lies in files beside \
+         it; name the folder that it lies in, or dump again with pg_dump -Fc"
+    )]
+    OnlyTableOfContents,
+
+    /// A file of a directory is not there.
+    #[error("the file {file} is missing, which holds {what}; take another copy or an older backup")]
+    MissingFile {
+        /// Its name, without the ending of its codec.
+        file: String,
+        /// The entry.
+        what: String,
+    },
+
+    /// A file of a directory that cannot be what its table of contents says.
+    #[error("the file {file}: {what}")]
+    BadFile {
         /// Its name.
-        name: &'static str,
+        file: String,
+        /// What is wrong with it, and what to do.
+        what: String,
     },
 
     /// A format version outside of what this crate reads or writes.
@@ -225,6 +248,9 @@ impl ArchiveError {
             ArchiveError::NotAnArchive { .. }
                 | ArchiveError::UnsupportedSizes { .. }
                 | ArchiveError::UnknownCompression { .. }
+                | ArchiveError::UnknownFormat { .. }
+                | ArchiveError::MissingFile { .. }
+                | ArchiveError::BadFile { .. }
                 | ArchiveError::Truncated { .. }
                 | ArchiveError::Corrupt { .. }
                 | ArchiveError::StringTooLong { .. }

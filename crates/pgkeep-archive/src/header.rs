@@ -7,8 +7,25 @@ use crate::{Algorithm, ArchiveError, DumpId, FormatVersion, Result};
 
 const MAGIC: &[u8; 5] = b"PGDMP";
 
-/// `archCustom` of `ArchiveFormat`, src/bin/pg_dump/pg_backup.h.
-const CUSTOM: u8 = 1;
+/// What holds the data that a table of contents speaks of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Container {
+    /// Blocks behind the table of contents (`pg_dump -Fc`).
+    Custom,
+    /// Files beside it (`pg_dump -Fd`, and `-Ft` once it is unpacked): [`Entry::file`](crate::Entry::file).
+    Directory,
+}
+
+impl Container {
+    /// The header's format byte (`ArchiveFormat`, src/bin/pg_dump/pg_backup.h). A directory has the tar format's
+    /// (`_CloseArchive`, pg_backup_directory.c).
+    fn code(self) -> u8 {
+        match self {
+            Container::Custom => 1,
+            Container::Directory => 3,
+        }
+    }
+}
 
 /// When a dump was begun, in the local time of the machine that made it (`struct tm`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -38,6 +55,8 @@ pub struct Header {
     pub int_size: u8,
     /// Bytes of an offset: 8, or 4 from old 32-bit machines.
     pub offset_size: u8,
+    /// Where the data is.
+    pub container: Container,
     /// How data blocks are compressed.
     pub compression: Algorithm,
     /// The level, which only formats before 1.15 store: 0 is none, −1 is zlib's default.
@@ -63,7 +82,7 @@ impl Header {
         check_version(version)?;
         let (int_size, offset_size) = (src.byte("the header")?, src.byte("the header")?);
         check_sizes(int_size, offset_size)?;
-        check_format(src.byte("the header")?)?;
+        let container = container_of(src.byte("the header")?)?;
         let (compression, level) = read_compression(src, version)?;
         let created = Timestamp::read(src)?;
         let mut string = || src.string("the header's database name and versions");
@@ -71,6 +90,7 @@ impl Header {
             version,
             int_size,
             offset_size,
+            container,
             compression,
             level,
             created,
@@ -98,7 +118,7 @@ impl Header {
     pub(crate) fn write(&self, out: &mut impl Put) {
         out.put(MAGIC);
         let FormatVersion { major, minor, rev } = self.version;
-        out.put(&[major, minor, rev, self.int_size, self.offset_size, CUSTOM]);
+        out.put(&[major, minor, rev, self.int_size, self.offset_size, self.container.code()]);
         if self.version >= FormatVersion::V1_15 {
             out.put(&[self.compression.code()]);
         } else {
@@ -180,15 +200,9 @@ fn check_sizes(int_size: u8, offset_size: u8) -> Result<()> {
     Err(ArchiveError::UnsupportedSizes { int_size, offset_size })
 }
 
-fn check_format(format: u8) -> Result<()> {
-    let name = match format {
-        CUSTOM => return Ok(()),
-        3 => "tar",
-        4 => "null",
-        5 => "directory",
-        _ => "unknown",
-    };
-    Err(ArchiveError::NotCustomFormat { format, name })
+fn container_of(format: u8) -> Result<Container> {
+    let known = [Container::Custom, Container::Directory];
+    known.into_iter().find(|c| c.code() == format).ok_or(ArchiveError::UnknownFormat { format })
 }
 
 fn read_compression(src: &mut Source<'_>, version: FormatVersion) -> Result<(Algorithm, i32)> {

@@ -1,4 +1,5 @@
-//! PostgreSQL's custom archive format (`pg_dump -Fc`): reading, writing, the segmented layout, and scripts made of it.
+//! PostgreSQL's custom and directory archive formats (`pg_dump -Fc`, `-Fd`): reading, writing, the segmented layout,
+//! and scripts made of them.
 //!
 //! An archive is a [`Header`], a table of contents ([`Toc`]) and data blocks, each named by a [`DumpId`] and, where
 //! the archive was written to a file, found by an [`Offset`] in the TOC. Facts come from PostgreSQL's
@@ -29,6 +30,10 @@
 //! # Scripts
 //! [`script()`] gives the text of the SQL script that `pg_restore -f -` would write, [`ScriptReader`] takes scripts apart.
 //!
+//! # Directories
+//! In the directory format the table of contents is a file, and each data entry one of its own. [`DirectoryArchive`]
+//! shows them as one custom archive, so that everything that reads the one reads the other.
+//!
 //! # Untrusted input
 //! Nothing here panics on damaged bytes or allocates by a length that an archive merely claims: strings grow as
 //! their bytes arrive and end at [`MAX_STRING`]; zstd windows end at 128 MiB, lz4 blocks at 8 MiB.
@@ -36,6 +41,7 @@
 mod block;
 mod codec;
 mod compression;
+mod directory;
 mod entry;
 mod error;
 #[doc(hidden)]
@@ -52,13 +58,14 @@ mod version;
 
 pub use block::{
     BlockKind, BlockReader, BlockRef, MAX_CHUNK, begin_block, end_blobs, end_block, find_blocks,
-    push_blob_end, push_blob_start, push_chunk, scan_blocks,
+    push_blob_end, push_blob_start, push_chunk, push_chunk_head, scan_blocks,
 };
 pub use codec::{Compressor, decoder, file_decoder};
 pub use compression::{Algorithm, Compression};
+pub use directory::{DirectoryArchive, Folder, large_object_file, large_object_line};
 pub use entry::{Entry, Section};
 pub use error::{ArchiveError, Result};
-pub use header::{Header, Timestamp};
+pub use header::{Container, Header, Timestamp};
 pub use id::DumpId;
 pub use layout::{Layout, OffsetMode, Piece, Placed, SegmentPlan};
 pub use offset::Offset;

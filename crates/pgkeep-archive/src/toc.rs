@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use bstr::ByteSlice;
 
 use crate::primitive::{Count, Put, Source};
-use crate::{ArchiveError, DumpId, Entry, Header, RangeReader, ReadAt, Result};
+use crate::{ArchiveError, Container, DumpId, Entry, Header, RangeReader, ReadAt, Result};
 
 /// Header and table of contents: everything of an archive but its data.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,7 +95,12 @@ impl Toc {
     }
 }
 
-/// [`Toc::read`] from the begin of something that can be read at any place.
+/// [`Toc::read`] from the begin of a custom archive that can be read at any place; a directory is one through
+/// [`DirectoryArchive`](crate::DirectoryArchive).
 pub fn read_toc_at(src: &dyn ReadAt) -> Result<(Toc, u64)> {
-    Toc::read(&mut RangeReader::new(src, 0))
+    let (toc, len) = Toc::read(&mut RangeReader::new(src, 0))?;
+    match toc.header.container {
+        Container::Custom => Ok((toc, len)),
+        Container::Directory => Err(ArchiveError::OnlyTableOfContents),
+    }
 }

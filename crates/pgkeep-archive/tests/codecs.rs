@@ -54,6 +54,22 @@ fn one_compressor_makes_many_streams() {
     }
 }
 
+/// So stock writes an empty large object into a directory (zstd), or into an archive.
+#[test]
+fn no_bytes_at_all_are_an_empty_stream() {
+    for algorithm in [Algorithm::None, Algorithm::Gzip, Algorithm::Lz4, Algorithm::Zstd] {
+        assert_eq!(unpack(algorithm, b"").unwrap(), b"");
+    }
+}
+
+#[test]
+fn a_gzip_file_is_read_where_a_zlib_stream_is_expected() {
+    let mut compressor = Compressor::for_files("gzip".parse().unwrap()).unwrap();
+    let packed = [pack(&mut compressor, &text(200_000), 4096), pack(&mut compressor, b"end", 1)].concat();
+    assert_eq!(unpack(Algorithm::Gzip, &packed).unwrap(), [text(200_000), b"end".to_vec()].concat());
+    assert!(unpack(Algorithm::Gzip, &packed[..packed.len() - 1]).is_err());
+}
+
 #[test]
 fn a_stream_cut_anywhere_is_an_error() {
     for name in ["gzip", "lz4", "zstd"] {

@@ -150,5 +150,5 @@ fn other_files_are_refused_with_what_to_use_instead() {
     assert!(with(6, 17).contains("update pgkeep"), "{}", with(6, 17));
     assert!(with(6, 11).contains("1.11"));
     assert!(with(8, 8).contains("4 and 8"));
-    assert!(with(10, 5).contains("directory"));
+    assert!(with(10, 5).contains("format byte 5"));
 }

@@ -35,7 +35,7 @@ pub fn to_script(
 ) -> Result<u64> {
     progress.enter(Phase::Data);
     let toc = &source.toc;
-    let places = places::find(source.archive, toc, source.data_start)?;
+    let places = places::find(source)?;
     let archive_len = source.archive.len().unwrap_or(0);
     // Compressed text hardly ever grows tenfold when it is unpacked, nor to its double under another codec.
     let factor = if compression.algorithm == Algorithm::None { 10 } else { 2 };

@@ -21,6 +21,7 @@ pub mod restore;
 mod restrict_key;
 pub mod role;
 mod rows;
+pub mod rules;
 pub mod schema_source;
 pub mod select;
 pub mod session;

@@ -19,7 +19,8 @@ pub(crate) fn ranges(blocks: u64, count: u64) -> Vec<Blocks> {
 
 /// The `COPY … TO STDOUT` for a table or a range of it, as pg_dump's dumpTableData_copy
 /// (src/bin/pg_dump/pg_dump.c) would write it. `table` is the qualified, quoted name, `columns` the list without
-/// parentheses. `plain` says that it is a relation that COPY reads by itself.
+/// parentheses. `plain` says that it is a relation that COPY reads by itself. `filter` is SQL behind the table's name
+/// that ends with a condition, which with `blocks` must bind as closely as `AND` or closer.
 pub(crate) fn copy_statement(
     table: &[u8],
     plain: bool,
@@ -46,7 +47,8 @@ pub(crate) fn copy_statement(
         sql.extend_from_slice(filter);
     }
     if let Some(Blocks { from, to }) = blocks {
-        sql.extend_from_slice(format!(" WHERE ctid >= '({from},0)'::pg_catalog.tid").as_bytes());
+        let joint = if filter.is_some() { "AND" } else { "WHERE" };
+        sql.extend_from_slice(format!(" {joint} ctid >= '({from},0)'::pg_catalog.tid").as_bytes());
         if let Some(to) = to {
             sql.extend_from_slice(format!(" AND ctid < '({to},0)'::pg_catalog.tid").as_bytes());
         }
@@ -90,6 +92,10 @@ mod tests {
         assert_eq!(
             text(false, "a", Some("WHERE x"), None),
             "COPY (SELECT a FROM ONLY s.t WHERE x) TO STDOUT"
+        );
+        assert_eq!(
+            text(true, "a", Some("AS t WHERE (x)"), Some(Blocks { from: 0, to: None })),
+            "COPY (SELECT a FROM ONLY s.t AS t WHERE (x) AND ctid >= '(0,0)'::pg_catalog.tid) TO STDOUT"
         );
     }
 }

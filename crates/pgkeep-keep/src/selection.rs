@@ -1,5 +1,7 @@
 //! What of a database a backup was asked to hold.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// What to back up, in the words and with the meaning of pg_dump's options (PostgreSQL documentation, "pg_dump"). The
@@ -76,6 +78,12 @@ pub struct Selection {
     /// Name of the preset whose objects are left out, such as `supabase`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub preset: Option<String>,
+    /// Conditions by table: of these tables only the rows that fulfil it. Not pg_dump's; `docs/masking.md`.
+    #[serde(rename = "where", skip_serializing_if = "BTreeMap::is_empty")]
+    pub row_filters: BTreeMap<String, String>,
+    /// By column, what is kept in place of its values: an SQL expression or the name of a built-in mask.
+    #[serde(rename = "mask", skip_serializing_if = "BTreeMap::is_empty")]
+    pub masks: BTreeMap<String, String>,
 }
 
 fn is_false(b: &bool) -> bool {
@@ -94,6 +102,16 @@ impl Selection {
             || self.schema_only
             || self.data_only
             || self.large_objects == Some(false)
+    }
+
+    /// Whether no table's rows are kept.
+    pub fn leaves_rows_out(&self) -> bool {
+        self.schema_only || !self.sections.is_empty() && !self.sections.iter().any(|s| s == "data")
+    }
+
+    /// Whether what is kept of a table may be other than what is in it: rows left out, values masked.
+    pub fn changes_rows(&self) -> bool {
+        !self.row_filters.is_empty() || !self.masks.is_empty()
     }
 
     /// What is missing, in one line; empty for a full backup.
@@ -117,6 +135,11 @@ impl Selection {
             (self.large_objects == Some(false), "no large objects"),
         ];
         words.extend(flags.iter().filter(|(set, _)| *set).map(|(_, what)| (*what).to_owned()));
+        words.extend(self.row_filters.iter().map(|(table, rule)| format!("rows of {table} where {rule}")));
+        if !self.masks.is_empty() {
+            let columns: Vec<&str> = self.masks.keys().map(String::as_str).collect();
+            words.push(format!("masked {}", columns.join(", ")));
+        }
         words.join("; ")
     }
 
@@ -157,5 +180,19 @@ mod tests {
         assert_eq!(some.words(), "preset rds; tables public.*, a.b; without rows of *.log; no comments");
         let json = serde_json::to_string(&some).unwrap();
         assert_eq!(serde_json::from_str::<Selection>(&json).unwrap(), some);
+    }
+
+    #[test]
+    fn changed_rows_make_a_backup_partial() {
+        let rule = |a: &str, b: &str| BTreeMap::from([(a.to_owned(), b.to_owned())]);
+        let cut =
+            Selection { row_filters: rule("public.orders", "day > '2026-01-01'"), ..Selection::default() };
+        assert!(cut.is_partial() && cut.changes_rows() && !cut.chooses());
+        assert_eq!(cut.words(), "rows of public.orders where day > '2026-01-01'");
+        let masked = Selection { masks: rule("public.users.email", "hash"), ..cut };
+        assert!(masked.words().ends_with("; masked public.users.email"));
+        let json = serde_json::to_string(&masked).unwrap();
+        assert!(json.contains(r#""mask":{"public.users.email":"hash"}"#), "{json}");
+        assert_eq!(serde_json::from_str::<Selection>(&json).unwrap(), masked);
     }
 }

@@ -2,12 +2,14 @@
 
 use std::collections::HashMap;
 use std::io::{self, Read};
+use std::sync::Arc;
 
 use bstr::ByteSlice;
 use pgkeep_archive::{
-    Algorithm, ArchiveError, BlockKind, BlockReader, DumpId, Entry, Offset, Toc, decoder, read_toc_at,
+    Algorithm, ArchiveError, BlockKind, BlockReader, DumpId, Entry, Offset, RangeReader, ReadAt, Toc,
+    decoder, read_toc_at,
 };
-use pgkeep_store::Store;
+use pgkeep_store::{Store, StoreError};
 use sha2::{Digest, Sha256};
 use xxhash_rust::xxh3::Xxh3;
 
@@ -15,7 +17,7 @@ use crate::error::{KeepError, Result};
 use crate::fingerprint::{Fingerprint, RowHasher, large_object};
 use crate::globals::read_globals;
 use crate::manifest::{Manifest, hex, name_text};
-use crate::object::StoredArchive;
+use crate::object::{StoredArchive, directory_of};
 
 /// Bytes asked of the store at a time where there is no manifest to name a part size.
 pub(crate) const DEFAULT_PART: u64 = 8 << 20;
@@ -57,21 +59,22 @@ pub fn verify(
     manifest: Option<&Manifest>,
     tick: &mut (dyn FnMut(u64) -> bool + Send),
 ) -> Result<Verified> {
-    let object = StoredArchive::open(store, key)?;
+    let object = Arc::new(match manifest {
+        Some(m) => StoredArchive::open_checked(store, key, m)?,
+        None => StoredArchive::open(store, key)?,
+    });
     let url = object.url();
     let damaged = |why: String| KeepError::Damaged { object: url.clone(), why };
     let archive = |source: ArchiveError| KeepError::Archive { object: url.clone(), source };
-    if let Some(m) = manifest.filter(|m| m.object.size != object.size()) {
-        return Err(damaged(format!(
-            "it has {} bytes and the manifest says {}",
-            object.size(),
-            m.object.size
-        )));
-    }
     let (toc, data_start) = read_toc_at(&object).map_err(archive)?;
     let mut blocks = Blocks::new(&toc);
-    let part = manifest.map_or(DEFAULT_PART, |m| m.object.part_size.max(1));
-    let mut stream = Parts::new(store, key, object.size(), part, manifest, tick);
+    let mut stream = match directory_of(key) {
+        Some(_) => Parts::of_directory(object.clone(), tick),
+        None => {
+            let part = manifest.map_or(DEFAULT_PART, |m| m.object.part_size.max(1));
+            Parts::new(store, key, object.size(), part, manifest, tick)
+        }
+    };
     let outcome = (|| -> Result<(), WalkError> {
         skip(&mut stream, data_start)?;
         blocks.walk(&mut stream, &toc, data_start)
@@ -146,7 +149,12 @@ pub fn look_whole(store: &Store, manifest: &Manifest) -> Result<()> {
     verify_head(store, &manifest.object.key, manifest)
 }
 
-fn check_part(i: usize, from: u64, bytes: &[u8], hashes: &[String]) -> std::result::Result<(), String> {
+pub(crate) fn check_part(
+    i: usize,
+    from: u64,
+    bytes: &[u8],
+    hashes: &[String],
+) -> std::result::Result<(), String> {
     if hashes.get(i).map(String::as_str) == Some(hex(&Sha256::digest(bytes)).as_str()) {
         return Ok(());
     }
@@ -345,18 +353,48 @@ impl<'t> Parts<'t> {
         manifest: Option<&Manifest>,
         tick: &'t mut (dyn FnMut(u64) -> bool + Send),
     ) -> Self {
-        let (send, parts) = crossbeam_channel::bounded(2);
         let hashes = manifest.map(|m| m.object.parts.clone());
         let (store, key) = (store.clone(), key.to_owned());
+        let fetch = move |i, from, to| match store.get_range(&key, from..to) {
+            Err(e) => Fetched::Failed(e.into()),
+            Ok(bytes) => match hashes.as_deref().map(|h| check_part(i, from, &bytes, h)) {
+                Some(Err(why)) => Fetched::Wrong(why),
+                _ => Fetched::Part(bytes),
+            },
+        };
+        Parts::fetched_by(fetch, size, part, tick)
+    }
+
+    /// A directory as one archive; the archive itself checks what it reads of its files.
+    fn of_directory(archive: Arc<StoredArchive>, tick: &'t mut (dyn FnMut(u64) -> bool + Send)) -> Self {
+        let size = archive.len().unwrap_or(0);
+        let fetch = move |_, from, to: u64| {
+            let mut bytes = vec![0; usize::try_from(to - from).unwrap_or(0)];
+            match RangeReader::new(&archive, from).read_exact(&mut bytes) {
+                Ok(()) => Fetched::Part(bytes.into()),
+                Err(e) => match e.downcast::<KeepError>() {
+                    Ok(e) => Fetched::Failed(e),
+                    Err(e) => match e.downcast::<StoreError>() {
+                        Ok(e) => Fetched::Failed(e.into()),
+                        Err(e) => Fetched::Wrong(e.to_string()),
+                    },
+                },
+            }
+        };
+        Parts::fetched_by(fetch, size, DEFAULT_PART, tick)
+    }
+
+    /// `fetch` is given the part's number, its begin and its end.
+    fn fetched_by(
+        fetch: impl Fn(usize, u64, u64) -> Fetched + Send + 'static,
+        size: u64,
+        part: u64,
+        tick: &'t mut (dyn FnMut(u64) -> bool + Send),
+    ) -> Self {
+        let (send, parts) = crossbeam_channel::bounded(2);
         std::thread::spawn(move || {
             for (i, from) in (0..size).step_by(usize::try_from(part).unwrap_or(usize::MAX)).enumerate() {
-                let fetched = match store.get_range(&key, from..size.min(from.saturating_add(part))) {
-                    Err(e) => Fetched::Failed(e.into()),
-                    Ok(bytes) => match hashes.as_deref().map(|h| check_part(i, from, &bytes, h)) {
-                        Some(Err(why)) => Fetched::Wrong(why),
-                        _ => Fetched::Part(bytes),
-                    },
-                };
+                let fetched = fetch(i, from, size.min(from.saturating_add(part)));
                 let last = !matches!(fetched, Fetched::Part(_));
                 if send.send(fetched).is_err() || last {
                     return;

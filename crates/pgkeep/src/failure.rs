@@ -16,7 +16,8 @@ pub(crate) enum Exit {
     ClientTool = 6,
     Rights = 7,
     Clock = 8,
-    Incomplete = 9,
+    Overdue = 9,
+    Incomplete = 10,
     Cancelled = 130,
 }
 
@@ -96,6 +97,7 @@ impl From<KeepError> for Failure {
             }
             KeepError::DrillRecord { .. } => Failure::new(Exit::Differs, "damaged", e.to_string()),
             KeepError::KeyTemplate { .. } | KeepError::DrillKey { .. } => Failure::usage(e.to_string()),
+            KeepError::Busy { .. } => Failure::new(Exit::Failed, "busy", e.to_string()),
             other => Failure::new(Exit::Failed, "failed", other.to_string()),
         }
     }

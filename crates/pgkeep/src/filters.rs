@@ -8,7 +8,7 @@ use pgkeep_engine::select::{PRESETS, Selection, read_filter_file};
 
 use crate::failure::{Failure, Result};
 
-const SECTIONS: [&str; 3] = ["pre-data", "data", "post-data"];
+pub(crate) const SECTIONS: [&str; 3] = ["pre-data", "data", "post-data"];
 
 /// pg_dump's filters, with its patterns and meaning.
 #[derive(Debug, Clone, Default, Args)]
@@ -118,6 +118,7 @@ impl Filters {
             large_objects: self.large_objects_wanted(),
             strict_names: self.strict_names,
             preset: self.preset.clone(),
+            ..Selection::default()
         };
         for file in &self.filter {
             let name = file.display().to_string();

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use pgkeep_keep::{Catalogue, KeepError, Manifest, StoredArchive, Wanted, look_whole};
+use pgkeep_keep::{
+    Catalogue, KeepError, Manifest, StoredArchive, TOC_FILE, Wanted, directory_of, look_whole,
+};
 use pgkeep_store::Store;
 
 use crate::config::Config;
@@ -44,14 +46,18 @@ impl Found {
 /// Finds the backup. A path or URL is taken as it is; anything else is looked up in the stores, of which those count
 /// that answer and whose copy is whole at a quick look.
 pub(crate) fn resolve(words: &str, stores: &StoreFlags, config: &Config) -> Result<Found> {
-    if words.contains("://") || words.starts_with('/') || words.starts_with('.') || Path::new(words).is_file()
-    {
+    let is_place = words.contains("://") || words.starts_with('/') || words.starts_with('.');
+    let path = Path::new(words);
+    if is_place || path.is_file() || path.join(TOC_FILE).is_file() {
         return by_place(words);
     }
     let names = stores.named(config)?;
-    let holdings = Holdings::look(&names)?;
-    let place = holdings.stores.iter().map(|s| s.catalogue.store().url()).collect::<Vec<_>>().join(", ");
-    let listed = Wanted::parse(words).pick(holdings.all(), &place)?;
+    let wanted = Wanted::parse(words);
+    let holdings = Holdings::look_below(&names, &wanted.prefix())?;
+    let listed = match wanted.pick(holdings.all(), &holdings.places()) {
+        Ok(listed) => listed,
+        Err(none) => return foreign(words, &holdings).ok_or_else(|| none.into()),
+    };
     let copies: Vec<&Holding> = holdings.holders(&listed).collect();
     let mut first_failure = None;
     for (i, copy) in copies.iter().enumerate() {
@@ -82,11 +88,22 @@ pub(crate) fn resolve(words: &str, stores: &StoreFlags, config: &Config) -> Resu
     Err(first_failure.unwrap_or(KeepError::Cancelled).into())
 }
 
+/// Somebody else's archive, by its key; a directory also by its own.
+fn foreign(words: &str, holdings: &Holdings) -> Option<Found> {
+    let toc = format!("{}/{TOC_FILE}", words.trim_end_matches('/'));
+    let (store, key) = holdings.stores.iter().find_map(|h| {
+        let found = h.others.iter().find(|o| o.key == words || o.key == toc)?;
+        Some((h.catalogue.store().clone(), found.key.clone()))
+    })?;
+    Some(Found { store, key, manifest: None, stem: None, elsewhere: Vec::new() })
+}
+
 fn by_place(words: &str) -> Result<Found> {
     refuse_folder(words)?;
-    let (folder, file) = split(words);
+    let directory = directory(words);
+    let (folder, file) = split(directory.as_deref().unwrap_or(words));
     let store = Store::open(&folder)?;
-    let ends = [".manifest.json", ".dump", ".sql", ".sql.gz", ".sql.zst", ".sql.lz4"];
+    let ends = [".manifest.json", ".dump", ".dir", ".sql", ".sql.gz", ".sql.zst", ".sql.lz4"];
     let stem = ends.iter().find_map(|end| file.strip_suffix(end)).map(str::to_owned);
     let manifest_key = stem.as_ref().map(|s| format!("{s}.manifest.json"));
     let catalogue = Catalogue::new(store.clone());
@@ -96,10 +113,11 @@ fn by_place(words: &str) -> Result<Found> {
     };
     let key = match &manifest {
         Some(m) => m.object.key.clone(),
+        None if directory.is_some() => format!("{file}/{TOC_FILE}"),
         None => file,
     };
     // Below the store's own URL, where a template put it; the manifest lies one folder deep.
-    if manifest.is_some() && key.contains('/') {
+    if manifest.is_some() && directory_of(&key).unwrap_or(&key).contains('/') {
         let (above, name) = split(&folder);
         let stem = stem.map(|stem| format!("{name}/{stem}"));
         return Ok(Found { store: Store::open(&above)?, key, manifest, stem, elsewhere: Vec::new() });
@@ -108,20 +126,37 @@ fn by_place(words: &str) -> Result<Found> {
     Ok(Found { store, key, manifest, stem, elsewhere: Vec::new() })
 }
 
-/// A folder on this machine is no archive; what was meant is guessed by what lies in it.
+/// The path or URL of an archive in the directory format, without its end: a folder on this machine is looked at,
+/// elsewhere a name that ends in `.dir`, `/` or `/toc.dat` says so.
+fn directory(words: &str) -> Option<String> {
+    let path = local(words);
+    if path.is_dir() {
+        // `.` has no name to be split off.
+        return path.canonicalize().ok().map(|p| p.to_string_lossy().into_owned());
+    }
+    let (place, query) = words.split_once('?').filter(|_| words.contains("://")).unwrap_or((words, ""));
+    let place = match place.strip_suffix(&format!("/{TOC_FILE}")).or_else(|| place.strip_suffix('/')) {
+        Some(place) => place,
+        None => place.ends_with(".dir").then_some(place)?,
+    };
+    Some(if query.is_empty() { place.to_owned() } else { format!("{place}?{query}") })
+}
+
+fn local(words: &str) -> &Path {
+    Path::new(words.strip_prefix("file://").unwrap_or(words))
+}
+
+/// A folder on this machine without a table of contents is no archive.
 fn refuse_folder(words: &str) -> Result<()> {
-    let path = Path::new(words.strip_prefix("file://").unwrap_or(words));
-    if !path.is_dir() {
+    let path = local(words);
+    let is_archive =
+        ["", ".gz", ".zst", ".lz4"].iter().any(|end| path.join(format!("{TOC_FILE}{end}")).exists());
+    if !path.is_dir() || is_archive {
         return Ok(());
     }
-    let (why, hint) = match path.join("toc.dat").exists() {
-        true => (
-            "it is an archive in pg_dump's directory format, which pgkeep does not read",
-            "`pg_restore -Fd` reads it; `pg_dump -Fc` writes one that both read".to_owned(),
-        ),
-        false => ("it is a folder", format!("`pgkeep list --store {words}` shows the backups in it")),
-    };
-    Err(Failure::new(Exit::Failed, "no-such-backup", format!("{words}: {why}\n  hint: {hint}")))
+    let why =
+        format!("{words}: it is a folder\n  hint: `pgkeep list --store {words}` shows the backups in it");
+    Err(Failure::new(Exit::Failed, "no-such-backup", why))
 }
 
 /// Folder and file of a path or URL; a URL's query belongs to the folder.
@@ -140,6 +175,21 @@ pub(crate) fn split(words: &str) -> (String, String) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_directory_is_known_by_its_name_elsewhere_and_by_its_table_of_contents_here() {
+        let d = |w: &str| directory(w);
+        assert_eq!(d("s3://b/p/x.dir?region=r"), Some("s3://b/p/x.dir?region=r".into()));
+        assert_eq!(d("s3://b/p/x/toc.dat"), Some("s3://b/p/x".into()));
+        assert_eq!(d("s3://b/p/x/"), Some("s3://b/p/x".into()));
+        assert_eq!(d("s3://b/p/x.dump"), None);
+        let here = tempfile::tempdir().unwrap();
+        let path = here.path().canonicalize().unwrap().to_str().unwrap().to_owned();
+        assert!(refuse_folder(&path).is_err());
+        std::fs::write(here.path().join("toc.dat"), "").unwrap();
+        assert!(refuse_folder(&path).is_ok());
+        assert_eq!(d(&path), Some(path.clone()));
+    }
 
     #[test]
     fn a_place_is_split_into_folder_and_file() {

@@ -11,7 +11,9 @@ use crate::DumpId;
 
 pub use read::BlockReader;
 pub use scan::{find_blocks, scan_blocks};
-pub use write::{MAX_CHUNK, begin_block, end_blobs, end_block, push_blob_end, push_blob_start, push_chunk};
+pub use write::{
+    MAX_CHUNK, begin_block, end_blobs, end_block, push_blob_end, push_blob_start, push_chunk, push_chunk_head,
+};
 
 /// What a block holds (`BLK_DATA` and `BLK_BLOBS`, src/bin/pg_dump/pg_backup_archiver.h).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -19,10 +19,15 @@ pub fn begin_block(kind: BlockKind, id: DumpId, out: &mut Vec<u8>) {
 pub fn push_chunk(out: &mut Vec<u8>, bytes: &[u8]) {
     out.reserve(bytes.len() + INT_LEN);
     for chunk in bytes.chunks(MAX_CHUNK) {
-        // MAX_CHUNK fits an int.
-        out.put_int(chunk.len() as i32);
+        push_chunk_head(out, chunk.len());
         out.put(chunk);
     }
+}
+
+/// Adds the length that stands before a chunk, whose bytes follow: 1 to [`MAX_CHUNK`].
+pub fn push_chunk_head(out: &mut Vec<u8>, len: usize) {
+    debug_assert!((1..=MAX_CHUNK).contains(&len), "a chunk of {len} bytes");
+    out.put_int(len as i32);
 }
 
 /// Ends a block of table data.

@@ -1,14 +1,22 @@
-//! What PostgreSQL calls gzip: a zlib stream (RFC 1950; src/bin/pg_dump/compress_gzip.c, `inflateInit`).
+//! What PostgreSQL calls gzip: a zlib stream (RFC 1950; src/bin/pg_dump/compress_gzip.c, `inflateInit`), and in a
+//! directory a gzip file (RFC 1952; `gzopen` there).
 
 use std::io::{self, BufRead, BufReader, Read};
 
 use super::fill;
+use flate2::bufread::MultiGzDecoder;
 use flate2::{Compress, CompressError, Crc, Decompress, FlushCompress, FlushDecompress, Status};
 
-const INPUT: usize = 64 * 1024;
+/// Reads either, told apart by the first byte: a zlib stream's ends in the digit 8 (RFC 1950, 2.2).
+pub(super) fn decoder<'a, R: Read + 'a>(first: u8, input: BufReader<R>) -> io::Result<Box<dyn Read + 'a>> {
+    Ok(match first == FILE_HEAD[0] {
+        true => Box::new(MultiGzDecoder::new(input)),
+        false => Box::new(Zlib::new(input)),
+    })
+}
 
 /// Reads exactly one zlib stream and insists that nothing follows it.
-pub(super) struct Decoder<R> {
+struct Zlib<R> {
     input: BufReader<R>,
     inflate: Decompress,
     state: State,
@@ -22,9 +30,8 @@ enum State {
     Over,
 }
 
-impl<R: Read> Decoder<R> {
-    pub(super) fn new(inner: R) -> Self {
-        let input = BufReader::with_capacity(INPUT, inner);
+impl<R: Read> Zlib<R> {
+    fn new(input: BufReader<R>) -> Self {
         Self { input, inflate: Decompress::new(true), state: State::Fresh }
     }
 
@@ -36,7 +43,7 @@ impl<R: Read> Decoder<R> {
     }
 }
 
-impl<R: Read> Read for Decoder<R> {
+impl<R: Read> Read for Zlib<R> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         if out.is_empty() {
             return Ok(0);

@@ -3,6 +3,7 @@
 //! One stream per table-data entry and per large object. A file per algorithm, each with the two halves
 //! `Decoder`/`decoder` and `Encoder`.
 
+mod first;
 mod gzip;
 mod lz4;
 mod none;
@@ -11,22 +12,24 @@ mod zstd;
 use std::io::{self, BufRead, BufReader, Read};
 
 use crate::{Algorithm, ArchiveError, Compression, Result};
+use first::ByFirst;
 
 /// Unpacks the stream that `r` gives, which must end where the stream ends.
 ///
 /// Reading fails with [`UnexpectedEof`](std::io::ErrorKind::UnexpectedEof) if the stream is cut off, and with
 /// `InvalidData` or the like if it is damaged or bytes follow it. Several zstd or lz4 frames on end are one stream;
 /// two zlib streams are not (stock `pg_restore` would loop for ever on them). No bytes at all are an empty stream:
-/// that is how `pg_dump` writes an empty large object.
+/// that is how `pg_dump` writes an empty large object. What begins as a gzip file (RFC 1952) is read as one: that is
+/// what the directory format has.
 ///
 /// `r` is read in large steps, a [`BlockReader`](crate::BlockReader) over a [`RangeReader`](crate::RangeReader) is
 /// right for it.
 pub fn decoder<'a>(algorithm: Algorithm, r: impl Read + 'a) -> Result<Box<dyn Read + 'a>> {
     Ok(match algorithm {
         Algorithm::None => Box::new(r),
-        Algorithm::Gzip => Box::new(gzip::Decoder::new(r)),
+        Algorithm::Gzip => Box::new(ByFirst::new(r, gzip::decoder)),
         Algorithm::Lz4 => Box::new(lz4::Decoder::new(r)),
-        Algorithm::Zstd => Box::new(zstd::decoder(r)?),
+        Algorithm::Zstd => Box::new(ByFirst::new(r, zstd::decoder)),
     })
 }
 

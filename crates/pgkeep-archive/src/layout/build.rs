@@ -4,14 +4,15 @@ use std::collections::HashMap;
 
 use super::order::Node;
 use super::{Layout, OffsetMode, Piece, Placed};
-use crate::{Algorithm, Compression, DumpId, Entry, FormatVersion, Offset, Section, Toc};
+use crate::{Algorithm, Compression, Container, DumpId, Entry, FormatVersion, Offset, Section, Toc};
 
-/// Sets compression and the lowest version that can say it all.
-pub(super) fn retarget(mut toc: Toc, target: Compression) -> Toc {
+/// Sets container, compression and the lowest version that can say it all.
+pub(super) fn retarget(mut toc: Toc, target: Compression, mode: OffsetMode) -> Toc {
     toc.header.version = lowest_version(&toc, target.algorithm);
     toc.header.compression = target.algorithm;
     toc.header.level = target.level();
     toc.header.offset_size = 8;
+    toc.header.container = if mode == OffsetMode::Files { Container::Directory } else { Container::Custom };
     toc
 }
 
@@ -93,6 +94,7 @@ impl Layout {
             None => Offset::NotSet,
             Some(places) => Offset::At(places[piece.index].offset),
         };
+        entry.file = (self.mode == OffsetMode::Files).then(|| self.file_of(piece).into());
         entry
     }
 
@@ -107,12 +109,13 @@ impl Layout {
         } else {
             entry.offset = Offset::NoData;
         }
+        entry.file = None;
         entry
     }
 
     fn gate_offset(&self, id: DumpId, filling: &Filling<'_>) -> Offset {
         match self.mode {
-            OffsetMode::Unknown => Offset::NoData,
+            OffsetMode::Unknown | OffsetMode::Files => Offset::NoData,
             OffsetMode::Known => filling.gates.get(&id).map_or(Offset::NoData, |at| Offset::At(*at)),
         }
     }
@@ -151,6 +154,7 @@ impl Layout {
             with_oids: Some("false".into()),
             dependencies: Vec::new(),
             offset: self.gate_offset(id, filling),
+            file: None,
         }
     }
 

@@ -34,7 +34,8 @@ mod place;
 
 use std::collections::HashMap;
 
-use crate::{BlockKind, Compression, DumpId, Result, Toc};
+use crate::directory::OLD_LIST;
+use crate::{BlockKind, Compression, DumpId, FormatVersion, Result, Toc};
 use ids::FreshIds;
 
 /// How a table is to be cut.
@@ -53,6 +54,8 @@ pub enum OffsetMode {
     Known,
     /// The head is written first, to a pipe: readers scan.
     Unknown,
+    /// There are no offsets: each piece is a file of a directory, [`Layout::file_of`].
+    Files,
 }
 
 /// One data block that is to be written.
@@ -135,7 +138,7 @@ impl Layout {
         let slack = pieces::slack(&toc, &pieces, &fresh, spares);
         let wants_sentinel = mode == OffsetMode::Known && (cut > 0 || slack > 0);
         let sentinel = wants_sentinel.then(|| fresh.sentinel());
-        let toc = build::retarget(toc, target);
+        let toc = build::retarget(toc, target, mode);
         let mut layout = Self { toc, by_id, pieces, first_piece, fresh, sentinel, slack, mode, head_len: 0 };
         layout.head_len = layout.unplaced().encoded_len();
         Ok(layout)
@@ -163,8 +166,19 @@ impl Layout {
         self.fresh.spare()
     }
 
-    /// The head for a pipe, in which no offset is set. Blocks must follow it in the order of
-    /// [`pieces`](Self::pieces), each under its piece's own id.
+    /// The file of a piece in a directory, without the ending of its codec (`_ArchiveEntry`,
+    /// src/bin/pg_dump/pg_backup_directory.c). Before format 1.16 there is one list of large objects, under a name
+    /// that readers take for granted.
+    pub fn file_of(&self, piece: &Piece) -> String {
+        match piece.kind {
+            BlockKind::Data => format!("{}.dat", piece.id),
+            BlockKind::Blobs if self.toc.header.version < FormatVersion::V1_16 => OLD_LIST.into(),
+            BlockKind::Blobs => format!("blobs_{}.toc", piece.id),
+        }
+    }
+
+    /// The head for a pipe, in which no offset is set, and the table of contents of a directory. In a pipe blocks must
+    /// follow it in the order of [`pieces`](Self::pieces), each under its piece's own id.
     pub fn head_unplaced(&self) -> Result<Vec<u8>> {
         if self.mode == OffsetMode::Known {
             return Err(crate::ArchiveError::WrongMode {
@@ -177,8 +191,11 @@ impl Layout {
 
     /// The head, once all pieces stand in a file of `end` bytes.
     pub fn finish(self, placed: &[Placed], end: u64) -> Result<Vec<u8>> {
-        if self.mode == OffsetMode::Unknown {
-            return Err(crate::ArchiveError::WrongMode { made_for: "a pipe", asked: "head with offsets" });
+        if self.mode != OffsetMode::Known {
+            return Err(crate::ArchiveError::WrongMode {
+                made_for: "a pipe or a directory",
+                asked: "head with offsets",
+            });
         }
         let places = place::check(&self, placed, end)?;
         self.placed(&places, end).to_bytes()

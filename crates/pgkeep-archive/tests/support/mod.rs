@@ -160,7 +160,7 @@ pub fn rewrite(source: &[u8], how: &Rewrite) -> Vec<u8> {
     let end = out.len() as u64;
     let head = match how.mode {
         OffsetMode::Known => layout.finish(&placed, end).unwrap(),
-        OffsetMode::Unknown => layout.head_unplaced().unwrap(),
+        OffsetMode::Unknown | OffsetMode::Files => layout.head_unplaced().unwrap(),
     };
     assert_eq!(head.len() as u64, head_len, "the head has the length that was foretold");
     out[..head.len()].copy_from_slice(&head);

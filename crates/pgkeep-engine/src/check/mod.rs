@@ -15,6 +15,7 @@ use crate::dump::DumpOptions;
 use crate::error::Result;
 use crate::platform::Platform;
 use crate::pooler::refuse_transaction_pooler;
+use crate::rules::{self, Scope};
 use crate::schema_source::{find_tools, pick_tool};
 use crate::session;
 
@@ -36,6 +37,8 @@ pub enum Class {
     Store,
     /// A clock is wrong.
     Clock,
+    /// A row filter or mask makes no sense.
+    Rules,
 }
 
 /// One thing that stands in the way of a backup.
@@ -74,6 +77,9 @@ pub struct DatabaseCheck {
     pub estimate: Option<Estimate>,
     /// Seconds by which the server's clock is ahead of this machine's.
     pub clock_ahead_seconds: f64,
+    /// What a restore may trip over because of row filters and masks.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// What stands in the way.
     pub findings: Vec<Finding>,
 }
@@ -122,6 +128,18 @@ pub fn check_database(info: &ConnInfo, options: &DumpOptions, cancel: &Cancel) -
             remedy: "check the time service of both".into(),
         });
     }
+    let scope = Scope {
+        time: jiff::Timestamp::now(),
+        read: None,
+        lock_timeout: options.lock_timeout.map_or(0, |t| t.as_millis()),
+    };
+    let rules = rules::resolve(&mut client, &options.selection, &scope)?;
+    findings.extend(rules.problems.into_iter().map(|e| Finding {
+        class: Class::Rules,
+        object: Some(e.what),
+        problem: e.why,
+        remedy: e.hint.unwrap_or_default(),
+    }));
     let (tables, table_bytes) = estimate::size(&mut client)?;
     let estimate = estimate::sample(&mut client, options, table_bytes)?;
     client.execute("COMMIT")?;
@@ -136,6 +154,7 @@ pub fn check_database(info: &ConnInfo, options: &DumpOptions, cancel: &Cancel) -
         table_bytes,
         estimate,
         clock_ahead_seconds: ahead,
+        notes: rules.notes,
         findings,
     })
 }

@@ -27,6 +27,7 @@ pub use info::{
     SslMode, SslNegotiation, TargetSession, TlsOptions, TlsVersion,
 };
 pub use password::{Ask, Password};
+pub(crate) use quote::oid_array;
 pub use quote::{quote_ident, quote_literal};
 pub(crate) use server_error::STANDBY;
 pub use server_error::ServerError;

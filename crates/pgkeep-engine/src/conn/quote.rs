@@ -10,6 +10,12 @@ pub fn quote_literal(text: &[u8]) -> Vec<u8> {
     quote(text, b'\'')
 }
 
+/// An array of oids as an SQL expression.
+pub(crate) fn oid_array(oids: &[u32]) -> String {
+    let list: Vec<String> = oids.iter().map(u32::to_string).collect();
+    format!("'{{{}}}'::pg_catalog.oid[]", list.join(","))
+}
+
 fn quote(text: &[u8], mark: u8) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len() + 2);
     out.push(mark);

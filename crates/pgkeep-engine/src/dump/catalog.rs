@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::conn::Client;
+use crate::conn::{Client, oid_array};
 use crate::error::Result;
 
 /// A table's qualified, quoted name in the session's client encoding.
@@ -109,9 +109,4 @@ pub(super) fn has_objects(client: &mut Client) -> Result<bool> {
              OR EXISTS (SELECT FROM pg_catalog.pg_largeobject_metadata)",
     )?;
     Ok(row.bool(0))
-}
-
-fn oid_array(oids: &[u32]) -> String {
-    let list: Vec<String> = oids.iter().map(u32::to_string).collect();
-    format!("'{{{}}}'::pg_catalog.oid[]", list.join(","))
 }

@@ -24,6 +24,7 @@ pub use run::dump;
 
 use crate::error::Result;
 pub use crate::report::{DatabaseIdentity, DumpReport, Format};
+use crate::rules::Salt;
 use crate::select::Selection;
 
 /// How to dump.
@@ -44,6 +45,8 @@ pub struct DumpOptions {
     pub lock_timeout: Option<Duration>,
     /// What of the database to dump.
     pub selection: Selection,
+    /// What masked values are made with; `None` takes one that nobody knows.
+    pub mask_salt: Option<Salt>,
     /// Bytes of one piece's compressed data that a worker may hold before it must stream.
     pub piece_memory: usize,
 }
@@ -58,6 +61,7 @@ impl Default for DumpOptions {
             segment_size: None,
             lock_timeout: Some(Duration::from_secs(60)),
             selection: Selection::default(),
+            mask_salt: None,
             piece_memory: 16 << 20,
         }
     }

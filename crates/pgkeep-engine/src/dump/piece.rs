@@ -19,6 +19,8 @@ pub(super) struct Piece {
     /// Index into the report's tables; `None` for large objects.
     pub(super) table: Option<usize>,
     pub(super) source: Source,
+    /// Whether rules change its rows.
+    pub(super) ruled: bool,
     /// Whether the end mark comes after its rows: in an archive always, in a script after a table's last segment.
     pub(super) end_mark: bool,
     /// Guess at its bytes of COPY text.

@@ -3,7 +3,7 @@
 
 use pgkeep_archive::{
     BlockKind, Compressor, DumpId, LargeObjectText, begin_block, end_blobs, end_block, push_blob_end,
-    push_blob_start, push_chunk,
+    push_blob_start, push_chunk_head,
 };
 
 use super::output::{Block, Output, Stream};
@@ -186,14 +186,4 @@ impl<'w, 'o, 'a> PieceWriter<'w, 'o, 'a> {
         }
         Ok(())
     }
-}
-
-/// The length that stands before a chunk.
-fn push_chunk_head(out: &mut Vec<u8>, len: usize) {
-    // push_chunk writes int and bytes; its first bytes for one byte of data have the same layout.
-    let mut framed = Vec::with_capacity(6);
-    push_chunk(&mut framed, &[0]);
-    out.push(0);
-    out.extend_from_slice(&(len as u32).to_le_bytes());
-    debug_assert_eq!(framed.len(), out.len() + 1);
 }

@@ -13,7 +13,7 @@ use super::output::Output;
 use super::piece_writer::PieceWriter;
 use super::schema::read_schema;
 use super::script::ScriptTexts;
-use super::selected::{pick_pg_dump, refuse_nothing};
+use super::selected::{pick_pg_dump, read_rules, refuse_nothing};
 use super::work::lay_out;
 use super::worker::{self, Done, Message, Shared};
 use super::{DumpOptions, DumpReport, DumpTarget, Format};
@@ -57,6 +57,8 @@ pub fn dump(
     refuse_nothing(&toc, options, &mut coordinator)?;
     let encoding = encoding_of(&toc)?;
     session::prepare(&mut coordinator.client, &encoding)?;
+    let rules = read_rules(&toc, options, &mut coordinator, progress)?;
+    let reading = rules.settings(options.mask_salt.as_ref())?;
     let sequences = sequences_of(&toc);
     let toc_entries = toc.entries.len() as u64;
     let default = match options.format {
@@ -72,7 +74,7 @@ pub fn dump(
         DumpTarget::Object(_) if options.format == Format::Custom => OffsetMode::Known,
         _ => OffsetMode::Unknown,
     };
-    let work = lay_out(toc, &names, &mut coordinator, options, compression, mode)?;
+    let work = lay_out(toc, &names, &rules, &mut coordinator, options, compression, mode)?;
     let (texts, head_len, archive_version) = match options.format {
         Format::Custom => (None, work.layout.head_len(), work.layout.toc().header.version.to_string()),
         Format::Plain => (Some(ScriptTexts::new(&work.layout, compression)?), 0, String::new()),
@@ -99,6 +101,7 @@ pub fn dump(
         info: info.clone(),
         encoding: encoding.clone(),
         snapshot: coordinator.snapshot.id.clone(),
+        reading,
         compression,
         pieces: work.pieces,
         next: AtomicUsize::new(0),
@@ -263,6 +266,9 @@ fn read_deferred(
     let kind = if piece.table.is_some() { BlockKind::Data } else { BlockKind::Blobs };
     let mut writer = PieceWriter::begin(shared.output, compressor, index, id, kind, shared.bound);
     coordinator.client.execute("SET enable_seqscan = off; SET jit = off")?;
+    if !shared.reading.is_empty() {
+        coordinator.client.execute(&shared.reading)?;
+    }
     let fingerprint =
         worker::read(&mut coordinator.client, piece, &mut writer, shared, &mut Vec::new(), false)
             .map_err(|e| e.during(piece.display()))?;

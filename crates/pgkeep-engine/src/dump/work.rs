@@ -13,6 +13,7 @@ use crate::error::{EngineError, ErrorKind, Result};
 use crate::fingerprint::Fingerprint;
 use crate::report::{TableReport, name_text};
 use crate::rows::{Blocks, copy_statement};
+use crate::rules::Rules;
 
 /// Everything that is known before the first row is read.
 pub(super) struct Work {
@@ -26,6 +27,7 @@ pub(super) struct Work {
 pub(super) fn lay_out(
     toc: Toc,
     names: &HashMap<u32, TableName>,
+    rules: &Rules,
     coordinator: &mut Coordinator,
     options: &DumpOptions,
     compression: Compression,
@@ -73,7 +75,7 @@ pub(super) fn lay_out(
             let oids = blobs.get(&p.entry).cloned().unwrap_or_default();
             let bytes = blob_bytes * oids.len() as u64 / all_blobs.max(1) as u64;
             let source = Source::LargeObjects { oids };
-            pieces.push(Piece { index: p.index, table: None, source, end_mark: false, bytes });
+            pieces.push(Piece { index: p.index, table: None, source, ruled: false, end_mark: false, bytes });
             continue;
         }
         let oid = oid_of(entry).ok_or_else(|| no_such(p.entry))?;
@@ -88,12 +90,13 @@ pub(super) fn lay_out(
         let default = TableFacts::default();
         let facts = facts.get(&oid).unwrap_or(&default);
         let columns = columns_of(entry.copy.as_ref().map_or(b"".as_slice(), |c| c.as_slice()))?;
+        let column_names = split_columns(&columns);
         let blocks = cuts.get(&p.entry).map(|ranges| ranges[p.segment]);
         let report = *of_entry.entry(p.entry).or_insert_with(|| {
             tables.push(TableReport {
                 schema: name_text(&table.schema),
                 table: name_text(&table.name),
-                columns: split_columns(&columns).iter().map(|c| name_text(c)).collect(),
+                columns: column_names.iter().map(|c| name_text(c)).collect(),
                 filter: facts.filter.as_ref().map(|f| name_text(f)),
                 segments: p.of as u32,
                 fingerprint: Fingerprint::default(),
@@ -101,11 +104,16 @@ pub(super) fn lay_out(
             tables.len() - 1
         });
         let plain = table.kind != b'f';
-        let sql = copy_statement(&table.quoted, plain, &columns, facts.filter.as_deref(), blocks);
+        let (selected, filter) = match rules.of(oid) {
+            Some(rules) => (rules.columns(&column_names), Some(rules.clause())),
+            None => (columns, facts.filter.clone()),
+        };
+        let sql = copy_statement(&table.quoted, plain, &selected, filter.as_deref(), blocks);
         pieces.push(Piece {
             index: p.index,
             table: Some(report),
             source: Source::Table { table: table.clone(), sql },
+            ruled: rules.of(oid).is_some(),
             end_mark: options.format == Format::Custom || p.segment + 1 == p.of,
             bytes: facts.bytes / p.of.max(1) as u64,
         });

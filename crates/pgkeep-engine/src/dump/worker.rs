@@ -15,6 +15,7 @@ use crate::conn::{Client, ConnInfo};
 use crate::error::{EngineError, ErrorKind, Result};
 use crate::fingerprint::{Fingerprint, RowHasher};
 use crate::progress::Progress;
+use crate::rules;
 use crate::session;
 
 /// Tries of one piece, the first included.
@@ -28,6 +29,8 @@ pub(super) struct Shared<'o, 'a> {
     pub(super) info: ConnInfo,
     pub(super) encoding: String,
     pub(super) snapshot: String,
+    /// What a session is told before it reads under rules; may be empty.
+    pub(super) reading: Vec<u8>,
     pub(super) compression: Compression,
     pub(super) pieces: Vec<Piece>,
     /// Next in `pieces` to be taken.
@@ -148,10 +151,15 @@ fn connect(shared: &Shared<'_, '_>) -> Result<Client> {
         let opened = Client::connect(&shared.info, &shared.cancel).and_then(|mut client| {
             session::prepare(&mut client, &shared.encoding)?;
             // Tid Range Scans where a sequential scan of the whole table looks cheaper; no just-in-time
-            // compilation, which the planner would choose for the seeming cost.
+            // compilation, which the planner would choose for the seeming cost. A rule may read other tables: behind a
+            // DDL that waits for the coordinator, the wait for their locks would be for ever.
             client.execute(
-                "SET enable_seqscan = off; SET jit = off; SET max_parallel_workers_per_gather = 0",
+                "SET enable_seqscan = off; SET jit = off; SET max_parallel_workers_per_gather = 0; \
+                 SET lock_timeout = '10s'",
             )?;
+            if !shared.reading.is_empty() {
+                client.execute(&shared.reading).map_err(|e| e.during("preparing the session"))?;
+            }
             client
                 .execute(format!(
                     "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET TRANSACTION SNAPSHOT '{}'",
@@ -207,7 +215,7 @@ pub(super) fn read(
     batch.clear();
     batch.reserve(full + TOLD);
     let mut told = Told::default();
-    client.copy_out(&sql, |bytes| {
+    let copied = client.copy_out(&sql, |bytes| {
         hasher.update(bytes);
         batch.extend_from_slice(bytes);
         if hasher.bytes() - told.bytes >= TOLD as u64 {
@@ -219,7 +227,8 @@ pub(super) fn read(
             batch.clear();
         }
         Ok(())
-    })?;
+    });
+    copied.map_err(|e| if piece.ruled { rules::without_values(e) } else { e })?;
     told.tell(&hasher, shared.progress);
     if piece.end_mark {
         batch.extend_from_slice(END_OF_DATA);

@@ -1,8 +1,10 @@
 //! Taking apart the `COPY … FROM stdin;` of a TABLE DATA entry.
 
+use crate::conn::quote_ident;
+
 /// The parts of a copy statement, names unquoted.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct CopyStatement {
+pub(in crate::restore) struct CopyStatement {
     /// Absent in archives older than the SEARCHPATH entry.
     pub(super) schema: Option<Vec<u8>>,
     pub(super) table: Vec<u8>,
@@ -38,6 +40,17 @@ impl CopyStatement {
             }
         }
         (rest.trim_ascii() == b"FROM stdin;").then_some(CopyStatement { schema, table, columns })
+    }
+
+    /// The same for another table, whose qualified and quoted name this is.
+    pub(super) fn for_table(&self, table: &[u8]) -> Vec<u8> {
+        let mut sql = [b"COPY ".as_slice(), table, b" "].concat();
+        for (i, column) in self.columns.iter().enumerate() {
+            sql.extend_from_slice(if i == 0 { b"(" } else { b", " });
+            sql.extend_from_slice(&quote_ident(column));
+        }
+        sql.extend_from_slice(if self.columns.is_empty() { b"FROM stdin;\n" } else { b") FROM stdin;\n" });
+        sql
     }
 }
 

@@ -22,6 +22,9 @@ pub(super) fn with_hint(error: EngineError) -> EngineError {
         Some("42P06" | "42P07" | "42710" | "42723") => {
             "the target is not empty: restore into an empty database, or use --clean --if-exists"
         }
+        Some("23503") => {
+            "rows that they refer to are not there: restore those tables too, or with --data-only add --disable-triggers"
+        }
         Some("42501") => "restore as a superuser, or with --no-owner --no-privileges",
         Some("53100") => "the server's disk is full",
         Some("55P03") => "something else uses the target: end it, or raise the lock timeout",

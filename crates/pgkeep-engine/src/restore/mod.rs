@@ -17,6 +17,7 @@
 //! # Ok(()) }
 //! ```
 
+mod choose;
 mod clean;
 mod collect;
 mod copy_statement;
@@ -43,6 +44,7 @@ mod statements;
 mod unique_index;
 mod workers;
 
+pub use choose::{Choice, Contents, choose, list, read_list};
 pub use options::RestoreOptions;
 pub use report::{RestoreProblem, RestoreReport, RestoreTimings};
 pub use run::restore;

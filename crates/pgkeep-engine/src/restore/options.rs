@@ -19,6 +19,9 @@ pub struct RestoreOptions {
     pub no_privileges: bool,
     /// Leave out tablespaces: everything goes to the database's default.
     pub no_tablespaces: bool,
+    /// Load without triggers and foreign keys being looked at, which only superusers may: for rows alone whose tables
+    /// refer to each other in a circle.
+    pub disable_triggers: bool,
     /// Note what fails and go on.
     pub keep_going: bool,
     /// Longest wait for a lock; `None` waits for ever.
@@ -35,6 +38,7 @@ impl Default for RestoreOptions {
             no_owner: false,
             no_privileges: false,
             no_tablespaces: false,
+            disable_triggers: false,
             keep_going: false,
             lock_timeout: None,
         }

@@ -2,8 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use pgkeep_archive::{DumpId, Offset, ReadAt, Toc, find_blocks};
+use pgkeep_archive::{DumpId, Offset, Toc, find_blocks};
 
+use super::RestoreSource;
 use super::entry::display;
 use crate::error::{EngineError, ErrorKind, Result};
 
@@ -25,7 +26,8 @@ impl Place {
 ///
 /// # Errors
 /// `Archive` where data is missing or an offset leads nowhere; the target is still untouched then.
-pub(crate) fn find(archive: &dyn ReadAt, toc: &Toc, data_start: u64) -> Result<HashMap<DumpId, Place>> {
+pub(crate) fn find(source: &RestoreSource<'_>) -> Result<HashMap<DumpId, Place>> {
+    let RestoreSource { archive, toc, data_start, starts } = source;
     let len = archive
         .len()
         .map_err(|e| EngineError::new(ErrorKind::Archive, "reading the archive", e.to_string()))?;
@@ -33,13 +35,11 @@ pub(crate) fn find(archive: &dyn ReadAt, toc: &Toc, data_start: u64) -> Result<H
     let mut places = HashMap::new();
     if with_data().any(|e| e.offset == Offset::NotSet) {
         let mut wanted: HashSet<DumpId> = with_data().map(|e| e.id).collect();
-        for block in find_blocks(archive, data_start, &mut wanted)? {
+        for block in find_blocks(*archive, *data_start, &mut wanted)? {
             // Of two blocks with one id the first counts, as for a reader that scans until it finds it.
             places.entry(block.id).or_insert(Place { from: block.offset, to: block.offset + block.len });
         }
     }
-    let mut starts: Vec<u64> = with_data().filter_map(at).collect();
-    starts.sort_unstable();
     for entry in with_data() {
         if let Some(from) = at(entry) {
             if from >= len {
@@ -55,6 +55,13 @@ pub(crate) fn find(archive: &dyn ReadAt, toc: &Toc, data_start: u64) -> Result<H
         }
     }
     Ok(places)
+}
+
+/// Where data begins, in order.
+pub(super) fn starts(toc: &Toc) -> Vec<u64> {
+    let mut starts: Vec<u64> = toc.entries.iter().filter(|e| e.has_data).filter_map(at).collect();
+    starts.sort_unstable();
+    starts
 }
 
 fn at(entry: &pgkeep_archive::Entry) -> Option<u64> {

@@ -72,7 +72,7 @@ impl Run<'_> {
         let toc = &self.source.toc;
         self.progress.enter(Phase::Starting);
         let settings = Settings::new(toc, self.options)?;
-        let places = places::find(self.source.archive, toc, self.source.data_start)?;
+        let places = places::find(self.source)?;
         let plan = plan(toc, &places, self.options)?;
         let collector = Collector::new(self.options.keep_going, self.progress);
         for entry in toc.entries.iter().filter(|e| desc(e) == b"WARNING") {

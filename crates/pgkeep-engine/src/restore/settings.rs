@@ -25,6 +25,7 @@ pub(super) struct Settings {
     search_path: Option<Vec<u8>>,
     jobs: usize,
     no_tablespaces: bool,
+    disable_triggers: bool,
     lock_timeout_ms: u128,
 }
 
@@ -36,6 +37,7 @@ impl Settings {
             search_path: None,
             jobs: options.jobs.max(1),
             no_tablespaces: options.no_tablespaces,
+            disable_triggers: options.disable_triggers,
             lock_timeout_ms: options.lock_timeout.map_or(0, |t| t.as_millis().max(1)),
         };
         for entry in &toc.entries {
@@ -77,6 +79,9 @@ impl Settings {
             if self.standard_strings { "on" } else { "off" },
             self.lock_timeout_ms,
         );
+        if self.disable_triggers {
+            sql += "SET session_replication_role = replica; ";
+        }
         if server_major >= 14 {
             sql += "SET idle_session_timeout = 0; ";
         }

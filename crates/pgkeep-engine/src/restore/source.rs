@@ -2,6 +2,7 @@
 
 use pgkeep_archive::{ReadAt, Toc, read_toc_at};
 
+use super::places;
 use crate::error::Result;
 
 /// An archive whose table of contents was read.
@@ -12,6 +13,9 @@ pub struct RestoreSource<'a> {
     pub toc: Toc,
     /// Where the table of contents ends and data begins.
     pub data_start: u64,
+    /// Where the data of each entry begins, in order, of entries taken out of the table of contents too: that is where
+    /// the data before it ends.
+    pub(crate) starts: Vec<u64>,
 }
 
 impl<'a> RestoreSource<'a> {
@@ -21,6 +25,7 @@ impl<'a> RestoreSource<'a> {
     /// `Archive` where it is no archive, damaged, or of an unknown make.
     pub fn open(archive: &'a (dyn ReadAt + Sync)) -> Result<RestoreSource<'a>> {
         let (toc, data_start) = read_toc_at(&archive)?;
-        Ok(RestoreSource { archive, toc, data_start })
+        let starts = places::starts(&toc);
+        Ok(RestoreSource { archive, toc, data_start, starts })
     }
 }

@@ -11,4 +11,4 @@ pub use pgkeep_keep::Selection;
 pub use preset::{Kind, Owned, PRESETS, Preset, preset};
 
 pub(crate) use arguments::{arguments, needed_major};
-pub(crate) use prune::{holds_nothing, prune};
+pub(crate) use prune::{drop_owned, holds_nothing, prune};

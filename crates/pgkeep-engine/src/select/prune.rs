@@ -19,7 +19,7 @@ pub(crate) fn prune(toc: &mut Toc, selection: &Selection) -> Vec<String> {
     }
 }
 
-fn drop_owned(toc: &mut Toc, preset: &Preset) -> Vec<String> {
+pub(crate) fn drop_owned(toc: &mut Toc, preset: &Preset) -> Vec<String> {
     let mut notes = Vec::new();
     let mut dropped: HashSet<DumpId> = HashSet::new();
     for entry in &toc.entries {

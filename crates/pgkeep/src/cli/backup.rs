@@ -14,7 +14,7 @@ use pgkeep_engine::Cancel;
 use pgkeep_engine::dump::{DumpOptions, DumpReport, DumpTarget, default_jobs, dump};
 use pgkeep_engine::globals::read_globals;
 use pgkeep_engine::progress::Progress;
-use pgkeep_keep::{Format, GlobalsRecord, KeyTemplate, Manifest, safe_name};
+use pgkeep_keep::{Format, GlobalsRecord, KeyTemplate, Manifest, archive_url, safe_name};
 use pgkeep_store::Store;
 use serde_json::json;
 
@@ -26,6 +26,7 @@ use crate::connect::{self, PasswordFlags, Target};
 use crate::failure::{Exit, Failure, Result};
 use crate::filters::Filters;
 use crate::job::BackupJob;
+use crate::rules::RuleFlags;
 use crate::show::{Display, ProgressMode, bytes, count, duration, plural, print, print_json, warn};
 use crate::signals;
 use crate::stores;
@@ -90,6 +91,8 @@ pub(super) struct Options {
     progress: ProgressMode,
     #[command(flatten)]
     filters: Filters,
+    #[command(flatten)]
+    pub(super) rules: RuleFlags,
 }
 
 pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
@@ -173,6 +176,8 @@ fn dump_options(options: &Options) -> Result<DumpOptions> {
     if options.segment_size.is_some_and(|s| s.as_u64() < 64 << 10) {
         return Err(Failure::usage("--segment-size: at least 64KiB"));
     }
+    let mut selection = options.filters.selection()?;
+    options.rules.add_to(&mut selection);
     Ok(DumpOptions {
         format,
         jobs,
@@ -180,7 +185,8 @@ fn dump_options(options: &Options) -> Result<DumpOptions> {
         segments: !options.no_segments,
         segment_size: options.segment_size.map(|s| s.as_u64()),
         lock_timeout,
-        selection: options.filters.selection()?,
+        selection,
+        mask_salt: options.rules.salt()?,
         ..defaults
     })
 }
@@ -256,7 +262,7 @@ fn raw_stdout() -> Result<std::fs::File> {
 
 fn told(options: &Options, store: &Store, manifest: &Manifest, took: Duration) {
     let (rows, text) = manifest.dump.totals();
-    let url = store.url_of(&manifest.object.key);
+    let url = archive_url(store, &manifest.object.key);
     if options.json {
         print_json(&json!({
             "ok": true,
@@ -265,7 +271,7 @@ fn told(options: &Options, store: &Store, manifest: &Manifest, took: Duration) {
             "database": manifest.dump.database.name,
             "url": url,
             "manifest_url": store.url_of(&manifest.backup_id().manifest_key(&manifest.name)),
-            "size": manifest.object.size,
+            "size": manifest.size(),
             "sha256": manifest.object.sha256,
             "tables": manifest.dump.tables.len(),
             "rows": rows,
@@ -278,6 +284,7 @@ fn told(options: &Options, store: &Store, manifest: &Manifest, took: Duration) {
             "jobs": manifest.dump.jobs,
             "duration_seconds": took.as_secs_f64(),
             "partial": manifest.dump.partial(),
+            "masked": manifest.dump.is_masked(),
             "globals": manifest.globals,
             "notes": manifest.dump.notes,
         }));
@@ -290,10 +297,10 @@ fn told(options: &Options, store: &Store, manifest: &Manifest, took: Duration) {
     print(format!("  archive   {url}"));
     print(format!(
         "  size      {} ({} of rows, {}, ratio {:.1})",
-        bytes(manifest.object.size),
+        bytes(manifest.size()),
         bytes(text),
         manifest.dump.compression,
-        text as f64 / manifest.object.size.max(1) as f64
+        text as f64 / manifest.size().max(1) as f64
     ));
     print(format!("  tables    {}, {}", count(manifest.dump.tables.len() as u64), plural(rows, "row")));
     print(format!("  snapshot  {}", snapshot(&manifest.dump)));

@@ -14,6 +14,7 @@ use super::layers::parse_with;
 use crate::config::Config;
 use crate::connect::{self, PasswordFlags};
 use crate::failure::{Exit, Failure, Result};
+use crate::rules::RuleFlags;
 use crate::show::{bytes, count, duration, plural, print, print_json};
 use crate::signals;
 use crate::stores::{self, StoreName};
@@ -29,6 +30,8 @@ pub(super) struct Options {
     to: Vec<String>,
     #[command(flatten)]
     password: PasswordFlags,
+    #[command(flatten)]
+    pub(super) rules: RuleFlags,
     /// Print the result as JSON
     #[arg(long)]
     pub(super) json: bool,
@@ -51,11 +54,9 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
     let mut all = Vec::new();
     for words in &options.databases {
         let info = connect::target(words, &options.password, config)?.info;
-        let store = match parse_with(&config.settings_of(Some(words)))?.command {
-            Command::Check(own) => own.to,
-            _ => options.to.clone(),
-        };
-        all.push(one(&info, &stores::named(&store, config)?, &cancel)?);
+        let own = parse_with(&config.settings_of(Some(words)))?;
+        let own = if let Command::Check(own) = &own.command { own } else { options };
+        all.push(one(own, &info, &stores::named(&own.to, config)?, &cancel)?);
     }
     let worst = all.iter().flat_map(|c| &c.problems).map(|f| exit_of(f.class)).min_by_key(|e| rank(*e));
     if options.json {
@@ -73,8 +74,10 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
     }
 }
 
-fn one(info: &ConnInfo, stores: &[StoreName], cancel: &Cancel) -> Result<Checked> {
-    let (facts, mut problems) = match check_database(info, &DumpOptions::default(), cancel) {
+fn one(options: &Options, info: &ConnInfo, stores: &[StoreName], cancel: &Cancel) -> Result<Checked> {
+    let mut dump_options = DumpOptions::default();
+    options.rules.add_to(&mut dump_options.selection);
+    let (facts, mut problems) = match check_database(info, &dump_options, cancel) {
         Ok(mut facts) => {
             let problems = std::mem::take(&mut facts.findings);
             (Some(facts), problems)
@@ -107,6 +110,7 @@ fn exit_of(class: Class) -> Exit {
         Class::Rights | Class::RowSecurity => Exit::Rights,
         Class::Store => Exit::Store,
         Class::Clock => Exit::Clock,
+        Class::Rules => Exit::Usage,
     }
 }
 
@@ -138,6 +142,9 @@ fn tell(checked: &Checked) {
                 duration(Duration::from_secs_f64(estimate.seconds))
             ));
         }
+    }
+    for note in checked.facts.iter().flat_map(|facts| &facts.notes) {
+        print(format!("  note      {note}"));
     }
     for store in &checked.stores {
         print(format!("  store     {store}"));

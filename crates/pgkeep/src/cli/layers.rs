@@ -50,6 +50,7 @@ pub(super) fn try_settings(settings: &Settings) -> Result<()> {
         let words: &[&str] = match command {
             "convert" => &["pgkeep", command, "x", "--format", "plain", "--to", "y"],
             "compare" => &["pgkeep", command, "x", "y"],
+            "hold" => &["pgkeep", command, "x", "--release"],
             _ => &["pgkeep", command, "x"],
         };
         parse_words(words.iter().map(Into::into).collect(), settings)?;
@@ -67,12 +68,19 @@ fn parse_words(words: Vec<OsString>, settings: &Settings) -> Result<Cli> {
     let program = CONFIGURABLE.iter().fold(command(), |program, name| {
         program.mut_subcommand(*name, |command| command.mut_args(|arg| with_default(arg, &all)))
     });
-    program.try_get_matches_from(words).and_then(|m| Cli::from_arg_matches(&m)).map_err(|e| {
-        // The command line alone was fine; the usage that follows would not help.
-        let text = e.to_string();
-        let first = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
-        Failure::usage(format!("in the configuration: {first}"))
-    })
+    let mut cli =
+        program.try_get_matches_from(words).and_then(|m| Cli::from_arg_matches(&m)).map_err(|e| {
+            // The command line alone was fine; the usage that follows would not help.
+            let text = e.to_string();
+            let first = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+            Failure::usage(format!("in the configuration: {first}"))
+        })?;
+    match &mut cli.command {
+        super::Command::Backup(options) => options.rules.add_configured(&all),
+        super::Command::Check(options) => options.rules.add_configured(&all),
+        _ => {}
+    }
+    Ok(cli)
 }
 
 fn with_default(arg: Arg, settings: &Settings) -> Arg {
@@ -94,7 +102,8 @@ mod tests {
         let keys: Vec<String> = crate::config::keys::all(&program).into_iter().map(|k| k.name).collect();
         for name in ["backup", "restore"] {
             let options = program.find_subcommand(name).unwrap().get_arguments();
-            for option in options.filter(|o| !o.is_global_set()) {
+            let configured = |o: &&Arg| !o.is_global_set() && o.get_help_heading() != Some(THIS_RUN);
+            for option in options.filter(configured) {
                 let Some(long) = option.get_long().filter(|l| !["help", "version", "config"].contains(l))
                 else {
                     continue;

@@ -8,9 +8,11 @@ mod config;
 mod convert;
 mod drill;
 mod format;
+mod hold;
 mod init;
 pub(crate) mod layers;
 mod list;
+mod prune;
 mod restore;
 mod role;
 mod show;
@@ -30,7 +32,8 @@ pub(crate) use layers::command;
 const AFTER: &str = "\
 Exit codes: 0 success, 1 failed, 2 usage or configuration, 3 damage or a difference \
 found, 4 database not reached or log-in refused, 5 store failed, 6 no fitting pg_dump, \
-7 rights missing, 8 a clock is wrong, 9 a drill is incomplete, 130 stopped by a signal.";
+7 rights missing, 8 a clock is wrong, 9 backups fail to come, 10 a drill is incomplete, \
+130 stopped by a signal.";
 
 /// PostgreSQL backups that are proven to restore.
 #[derive(Parser)]
@@ -48,7 +51,7 @@ enum Command {
     /// Back up databases into a folder or bucket
     Backup(Box<backup::Options>),
     /// Restore a backup, or any custom-format archive or SQL script, into a database, and prove the rows
-    Restore(restore::Options),
+    Restore(Box<restore::Options>),
     /// Turn an archive into an SQL script, without a database
     Convert(convert::Options),
     /// List the backups in a store
@@ -61,6 +64,10 @@ enum Command {
     Drill(drill::Options),
     /// Compare two databases, or a database and a backup: definitions and every row
     Compare(compare::Options),
+    /// Delete backups that no retention rule keeps, and what dead runs left
+    Prune(prune::Options),
+    /// Hold a backup, so that nothing deletes it, or release it
+    Hold(hold::Options),
     /// Look whether databases can be backed up: rights, pg_dump, store, clocks, size and time
     Check(check::Options),
     /// Print the SQL that makes a role for backups
@@ -106,6 +113,8 @@ fn wants_json(command: &Command) -> bool {
         Command::Verify(o) => o.json,
         Command::Drill(o) => o.json,
         Command::Compare(o) => o.json,
+        Command::Prune(o) => o.json,
+        Command::Hold(o) => o.json,
         Command::Check(o) => o.json,
         Command::Role(_) | Command::Init(_) | Command::Config(_) | Command::Completions(_) | Command::Man => {
             false
@@ -125,11 +134,13 @@ fn layered(cli: Cli) -> Result<(Cli, Config)> {
         Command::Show(o) => Some(o.backup.as_str()),
         Command::Verify(o) => Some(o.backup.as_str()),
         Command::List(o) => o.name.as_deref(),
+        Command::Hold(o) => Some(o.backup.as_str()),
         Command::Backup(_)
         | Command::Drill(_)
         | Command::Compare(_)
         | Command::Check(_)
-        | Command::Role(_) => None,
+        | Command::Role(_)
+        | Command::Prune(_) => None,
     };
     let config = Config::load(cli.config.as_deref())?;
     let database = entry.map(|words| words.split('@').next().unwrap_or(words));
@@ -147,6 +158,8 @@ fn run(cli: Cli, config: &Config) -> Result<()> {
         Command::Verify(options) => verify::run(&options, config),
         Command::Drill(options) => drill::run(&options, config),
         Command::Compare(options) => compare::run(&options, config),
+        Command::Prune(options) => prune::run(&options, config),
+        Command::Hold(options) => hold::run(&options, config),
         Command::Check(options) => check::run(&options, config),
         Command::Role(options) => role::run(&options, config),
         Command::Init(options) => init::run(&options),

@@ -1,27 +1,35 @@
 //! `pgkeep restore`.
 
+mod choice;
 mod globals;
+mod told;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use clap::Parser;
+use pgkeep_engine::fingerprint::Fingerprint;
 use pgkeep_engine::progress::Progress;
 use pgkeep_engine::prove::{Verdict, prove};
+use pgkeep_engine::report::{SequenceReport, TableReport};
 use pgkeep_engine::restore::{
-    RestoreOptions, RestoreReport, RestoreSource, ScriptSource, restore, restore_script,
+    Choice, Contents, RestoreOptions, RestoreReport, RestoreSource, ScriptSource, choose, list, restore,
+    restore_script,
 };
 use pgkeep_engine::session::encoding_of;
 use pgkeep_engine::{Cancel, ConnInfo, EngineError, ErrorKind};
 use pgkeep_keep::{Manifest, verify_head};
-use serde_json::{Value, json};
+
+use choice::ChoiceFlags;
+use told::Told;
 
 use crate::config::Config;
+use crate::config::keys::THIS_RUN;
 use crate::connect::{self, PasswordFlags};
 use crate::failure::{Exit, Failure, Result};
 use crate::resolve::{Found, resolve};
-use crate::show::{Display, ProgressMode, duration, many, plural, print, print_json, warn};
+use crate::show::{Display, ProgressMode, print};
 use crate::signals;
 use crate::stores::StoreFlags;
 
@@ -64,6 +72,9 @@ pub(super) struct Options {
     /// stays as it is
     #[arg(long, conflicts_with_all = ["create", "clean", "no_owner", "no_privileges", "keep_going", "no_prove"])]
     globals: bool,
+    /// With --data-only: load without looking at triggers and foreign keys; for superusers
+    #[arg(long, requires = "data_only", help_heading = THIS_RUN)]
+    disable_triggers: bool,
     /// Go on after an error, list all errors at the end, and still fail
     #[arg(long)]
     keep_going: bool,
@@ -76,33 +87,42 @@ pub(super) struct Options {
     /// How to show progress (on standard error)
     #[arg(long, value_enum, default_value = "auto")]
     progress: ProgressMode,
+    #[command(flatten)]
+    choice: ChoiceFlags,
 }
 
 pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
     let cancel = signals::cancel_on_signals().map_err(|e| Failure::usage(format!("signal handlers: {e}")))?;
+    let choice = options.choice.choice()?;
+    let found = resolve(&options.backup, &options.store, config)?;
+    if options.choice.list {
+        return print_list(&found, &choice, &restore_options(options)?);
+    }
     let into = options.into.as_deref().ok_or_else(|| {
         Failure::usage("no database to restore into is named\n  hint: --into postgres://user@host/database")
     })?;
     let target = connect::target(into, &options.password, config)?.info;
-    let found = resolve(&options.backup, &options.store, config)?;
+    if options.globals && choice.is_partial() {
+        let why = "--globals restores nothing of the database, so there is nothing to choose";
+        return Err(Failure::usage(why));
+    }
     let done = match options.globals {
         true => globals::run(options, &target, &found, &cancel),
-        false => restore_found(options, &target, &found, &cancel),
+        false => restore_found(options, &choice, &target, &found, &cancel),
     };
     done.map_err(|failure| found.or_elsewhere(failure))
 }
 
-fn restore_found(options: &Options, target: &ConnInfo, found: &Found, cancel: &Cancel) -> Result<()> {
+fn restore_found(
+    options: &Options,
+    choice: &Choice,
+    target: &ConnInfo,
+    found: &Found,
+    cancel: &Cancel,
+) -> Result<()> {
     let archive = found.archive()?;
-    if let Some(m) = found.manifest.as_ref().filter(|m| m.object.size != archive.size()) {
-        let why = format!("it has {} bytes and its manifest says {}", archive.size(), m.object.size);
-        return Err(Failure::new(
-            Exit::Differs,
-            "damaged",
-            format!("{}: {why}\n  hint: restore from another backup or copy", archive.url()),
-        ));
-    }
     if let Some(m) = &found.manifest {
+        archive.fits(m)?;
         verify_head(&found.store, &found.key, m)?;
     }
     let began = Instant::now();
@@ -113,25 +133,30 @@ fn restore_found(options: &Options, target: &ConnInfo, found: &Found, cancel: &C
     let (report, verdict, loading) = {
         let _display = Display::start(options.progress, &progress);
         let named = |e| in_archive(e, &archive.url());
-        let (report, encoding) = match ScriptSource::open(&archive, &found.key).map_err(named)? {
+        let (report, encoding, contents) = match ScriptSource::open(&archive, &found.key).map_err(named)? {
             Some(script) => {
-                refuse_for_scripts(options)?;
+                refuse_for_scripts(options, choice)?;
                 let done =
                     restore_script(&script, target, options.keep_going, &progress, cancel).map_err(named)?;
-                (done.report, done.encoding)
+                (done.report, done.encoding, None)
             }
             None => {
-                let source = RestoreSource::open(&archive).map_err(named)?;
-                let report =
+                let mut source = RestoreSource::open(&archive).map_err(named)?;
+                let mut notes = choose(&mut source.toc, choice)?;
+                let mut report =
                     restore(&source, target, &restore_options(options)?, &progress, cancel).map_err(named)?;
-                (report, encoding_of(&source.toc)?)
+                notes.append(&mut report.notes);
+                report.notes = notes;
+                let contents = choice.is_partial().then(|| Contents::of(&source.toc));
+                (report, encoding_of(&source.toc)?, contents)
             }
         };
         let loading = began.elapsed();
         let verdict = match options.no_prove {
             true => None,
             false => {
-                Some(prove_against(&report, found.manifest.as_ref(), &encoding, options, &progress, cancel)?)
+                let expected = expected(&report, found.manifest.as_ref(), contents.as_ref());
+                Some(prove_against(&report.database, &expected, &encoding, options, &progress, cancel)?)
             }
         };
         (report, verdict, loading)
@@ -177,19 +202,21 @@ fn restore_options(options: &Options) -> Result<RestoreOptions> {
         no_owner: options.no_owner,
         no_privileges: options.no_privileges,
         no_tablespaces: options.no_tablespaces,
+        disable_triggers: options.disable_triggers,
         keep_going: options.keep_going,
         ..defaults
     })
 }
 
 /// A script is run as it is.
-fn refuse_for_scripts(options: &Options) -> Result<()> {
+fn refuse_for_scripts(options: &Options, choice: &Choice) -> Result<()> {
     let asked = [
         (options.create, "--create"),
         (options.clean, "--clean"),
         (options.no_owner, "--no-owner"),
         (options.no_privileges, "--no-privileges"),
         (options.no_tablespaces, "--no-tablespaces"),
+        (choice.is_partial(), "choosing what to restore"),
     ];
     match asked.into_iter().find(|(is_asked, _)| *is_asked) {
         Some((_, flag)) => Err(Failure::usage(format!(
@@ -200,113 +227,52 @@ fn refuse_for_scripts(options: &Options) -> Result<()> {
     }
 }
 
-/// Reads the restored rows back and compares them with the manifest's, or, for an archive without one, with those
-/// that were in the archive.
+/// Rows, sequences and large objects as they should be.
+type Expected = (Vec<TableReport>, Vec<SequenceReport>, Option<Fingerprint>);
+
+/// What the manifest says of what was chosen, or, for an archive without one, what was in the archive.
+fn expected(report: &RestoreReport, manifest: Option<&Manifest>, chosen: Option<&Contents>) -> Expected {
+    match (manifest.map(|m| &m.dump), chosen) {
+        (None, _) => (report.loaded.clone(), report.sequences.clone(), report.large_objects),
+        (Some(dump), None) => (dump.tables.clone(), dump.sequences.clone(), dump.large_objects),
+        (Some(dump), Some(chosen)) => {
+            // A list may choose some groups of large objects, and the manifest knows them all together.
+            let (tables, sequences) = (chosen.tables(&dump.tables), chosen.sequences(&dump.sequences));
+            (tables, sequences, report.large_objects)
+        }
+    }
+}
+
+/// Reads the restored rows back and compares them with what they should be.
 fn prove_against(
-    report: &RestoreReport,
-    manifest: Option<&Manifest>,
+    database: &ConnInfo,
+    (tables, sequences, large_objects): &Expected,
     encoding: &str,
     options: &Options,
     progress: &Progress,
     cancel: &Cancel,
 ) -> Result<Verdict> {
     let jobs = options.jobs.unwrap_or(RestoreOptions::default().jobs);
-    let (tables, sequences, blobs) = match manifest {
-        Some(m) => (&m.dump.tables, &m.dump.sequences, m.dump.large_objects.as_ref()),
-        None => (&report.loaded, &report.sequences, report.large_objects.as_ref()),
-    };
     progress.bytes.store(0, Ordering::Relaxed);
     progress.rows.store(0, Ordering::Relaxed);
     progress.bytes_expected.store(tables.iter().map(|t| t.fingerprint.bytes).sum(), Ordering::Relaxed);
-    Ok(prove(&report.database, encoding, tables, sequences, blobs, jobs, progress, cancel)?)
+    Ok(prove(database, encoding, tables, sequences, large_objects.as_ref(), jobs, progress, cancel)?)
 }
 
-/// What there is to tell.
-struct Told<'t> {
-    url: String,
-    report: &'t RestoreReport,
-    verdict: Option<&'t Verdict>,
-    loading: Duration,
-    took: Duration,
-    /// Whether the archive has one; else the proof was against the archive's own rows.
-    manifest: bool,
-    /// What a full backup has and this one lacks.
-    partial: Option<String>,
-}
-
-impl Told<'_> {
-    fn json(&self, failure: Option<&Failure>) {
-        let Told { url, report, verdict, loading, took, manifest, partial } = self;
-        let mut result = json!({
-            "ok": failure.is_none(),
-            "archive": url,
-            "database": report.database.database,
-            "entries": report.entries,
-            "tables": report.tables,
-            "proven": verdict.map(Verdict::is_proven),
-            "proven_against": verdict.map(|_| if *manifest { "manifest" } else { "archive" }),
-            "rows": verdict.map(|v| v.rows),
-            "differences": verdict.map(differences),
-            "errors": report.errors.iter().map(|e| json!({
-                "object": e.object, "error": e.error, "sqlstate": e.sqlstate, "hint": e.hint,
-            })).collect::<Vec<_>>(),
-            "partial": partial,
-            "notes": report.notes,
-            "restore_seconds": loading.as_secs_f64(),
-            "duration_seconds": took.as_secs_f64(),
-        });
-        if let Some(failure) = failure {
-            result["error"] = json!(failure);
-        }
-        print_json(&result);
+/// What would be restored, as pg_restore lists it.
+fn print_list(found: &Found, choice: &Choice, options: &RestoreOptions) -> Result<()> {
+    let archive = found.archive()?;
+    if ScriptSource::open(&archive, &found.key).map_err(|e| in_archive(e, &archive.url()))?.is_some() {
+        return Err(Failure::usage(format!(
+            "--list: {} is an SQL script, which has no table of contents",
+            archive.url()
+        )));
     }
-
-    fn text(&self) {
-        let Told { url, report, verdict, loading, took, manifest, partial } = self;
-        for e in &report.errors {
-            warn(format!("failed: {}: {}", e.object, e.error));
-            if let Some(hint) = &e.hint {
-                warn(format!("  hint: {hint}"));
-            }
-        }
-        for note in &report.notes {
-            print(format!("note: {note}"));
-        }
-        let verb = if report.errors.is_empty() { "restored" } else { "restored in part" };
-        print(format!("{verb} {url}"));
-        if let Some(partial) = partial {
-            print(format!("  partial   {partial}"));
-        }
-        print(format!("  into      {}", report.database));
-        print(format!(
-            "  carried   {}, {} in {}",
-            many(report.entries, "entry", "entries"),
-            plural(report.tables, "table"),
-            duration(*loading)
-        ));
-        match verdict {
-            None => print("  proof     left out (--no-prove)"),
-            Some(v) if v.is_proven() => print(format!(
-                "  proven    {} of {}, {} and {} are those\n            {} ({})",
-                plural(v.rows, "row"),
-                plural(v.tables, "table"),
-                plural(v.sequences, "sequence"),
-                plural(v.large_objects, "large object"),
-                if *manifest { "that were dumped" } else { "in the archive" },
-                duration(*took - *loading)
-            )),
-            Some(v) => {
-                print(format!("  NOT PROVEN: {}", plural(v.differences.len() as u64, "difference")));
-                for d in v.differences.iter().take(20) {
-                    print(format!("    {}: {}", d.object, d.why));
-                }
-            }
-        }
-    }
-}
-
-fn differences(verdict: &Verdict) -> Vec<Value> {
-    verdict.differences.iter().map(|d| json!({ "object": d.object, "why": d.why })).collect()
+    let mut source = RestoreSource::open(&archive).map_err(|e| in_archive(e, &archive.url()))?;
+    let all = source.toc.entries.len();
+    choose(&mut source.toc, choice)?;
+    print(list(&source.toc, all, options).trim_end());
+    Ok(())
 }
 
 fn outcome(report: &RestoreReport, verdict: Option<&Verdict>) -> Result<()> {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use pgkeep_keep::drill::drills;
+use pgkeep_keep::hold::read_hold;
 use pgkeep_keep::{DumpReport, Format};
 
 use super::backup::{globals_words, snapshot};
@@ -52,11 +53,9 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
     let d = &m.dump;
     let (rows, text) = d.totals();
     let took = Duration::try_from(m.finished.duration_since(m.started)).unwrap_or_default();
-    let identity =
-        d.database.system_identifier.as_ref().map(|s| format!(", cluster {s}")).unwrap_or_default();
     let lines = [
         ("backup", format!("{} of {}", m.id, m.name)),
-        ("database", format!("{} on {}:{}{identity}", d.database.name, d.database.host, d.database.port)),
+        ("database", d.database.to_string()),
         ("snapshot", snapshot(d)),
         (
             "made",
@@ -70,14 +69,15 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
         ("by", format!("pgkeep {}, schema by {}", m.pgkeep_version, d.schema_source)),
         ("archive", found.store.url_of(&found.key)),
         ("format", format!("{}, {}, {}", format_of(d), d.compression, d.encoding)),
-        ("size", format!("{}, {} of rows", bytes(m.object.size), bytes(text))),
+        ("size", format!("{}, {} of rows", bytes(m.size()), bytes(text))),
         ("sha256", format!("{}{}", m.object.sha256, parts(m.object.parts.len(), m.object.part_size))),
     ];
     for (head, body) in lines {
         print(format!("{head:<10}{body}"));
     }
     if let Some(partial) = d.partial() {
-        print(format!("{:<10}{partial}", "partial:"));
+        let word = if d.is_masked() { "masked:" } else { "partial:" };
+        print(format!("{word:<10}{partial}"));
     }
     if let Some(globals) = &m.globals {
         print(format!("{:<10}{}", "globals", globals_words(globals)));
@@ -90,6 +90,10 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
     {
         let (time, verdict) = (short_time(drill.time), drill.verdict.as_str());
         print(format!("{:<10}{verdict} {time} UTC, {}", "drill", found.store.url_of(&drill.key)));
+    }
+    if let Some(hold) = read_hold(&found.store, &m.name, &m.backup_id())? {
+        let by = hold.by.map(|by| format!(" by {by}")).unwrap_or_default();
+        print(format!("{:<10}since {} UTC{by}: {}", "held", short_time(hold.since), hold.reason));
     }
     for note in &d.notes {
         print(format!("{:<10}{note}", "note"));

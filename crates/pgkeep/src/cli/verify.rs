@@ -44,7 +44,7 @@ fn verify_found(options: &Options, found: &Found, cancel: &Cancel) -> Result<()>
     let progress = Arc::new(Progress::new());
     progress.enter(Phase::Proving);
     if let Some(m) = &found.manifest {
-        progress.bytes_expected.store(m.object.size, Ordering::Relaxed);
+        progress.bytes_expected.store(m.size(), Ordering::Relaxed);
     }
     let archive = found.archive()?;
     let script = ScriptSource::open(&archive, &found.key)?.is_some();
@@ -56,7 +56,7 @@ fn verify_found(options: &Options, found: &Found, cancel: &Cancel) -> Result<()>
             !cancel.is_raised()
         })?
     };
-    let url = found.store.url_of(&found.key);
+    let url = archive.url();
     if options.json {
         print_json(&json!({
             "ok": true,

@@ -1,10 +1,14 @@
 //! The keys that a configuration may have: those of the program's own options, so that none is forgotten.
 
+use std::any::TypeId;
+
 use clap::{Arg, ArgAction, Command};
 
+use crate::rules::Rule;
+
 /// Commands whose options can be configured.
-pub(crate) const CONFIGURABLE: [&str; 9] =
-    ["backup", "restore", "convert", "list", "show", "verify", "check", "drill", "compare"];
+pub(crate) const CONFIGURABLE: [&str; 11] =
+    ["backup", "restore", "convert", "list", "show", "verify", "drill", "compare", "check", "prune", "hold"];
 
 /// An option as a key.
 pub(crate) struct Key {
@@ -22,6 +26,8 @@ pub(crate) enum Kind {
     Switch,
     List,
     Word,
+    /// Strings by a name.
+    Table,
 }
 
 /// The heading of options that say something about one run only and are not configured: where a conversion goes is not
@@ -51,6 +57,7 @@ pub(crate) fn names(arg: &Arg) -> Vec<String> {
 /// What values the option takes.
 pub(crate) fn kind(arg: &Arg) -> Kind {
     match arg.get_action() {
+        _ if arg.get_value_parser().type_id() == TypeId::of::<Rule>() => Kind::Table,
         ArgAction::SetTrue => Kind::Switch,
         ArgAction::Append => Kind::List,
         _ => Kind::Word,

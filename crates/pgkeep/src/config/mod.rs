@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use crate::connect::PasswordSource;
 use crate::failure::{Failure, Result};
+use crate::rules::TABLES;
 pub(crate) use parse::parse;
 
 /// The store where none is named.
@@ -66,7 +67,7 @@ impl Config {
     pub(crate) fn settings_of(&self, database: Option<&str>) -> Settings {
         let mut all = self.defaults.clone();
         if let Some(entry) = database.and_then(|name| self.databases.get(name)) {
-            all.extend(entry.settings.clone());
+            overlay(&mut all, &entry.settings);
         }
         all
     }
@@ -89,6 +90,19 @@ impl Config {
             "\"{words}\" is neither a postgres:// URL nor a configured database (configured: {known})\n  \
              hint: {nearest}pgkeep backup postgres://user@host/database --to /folder"
         ))
+    }
+}
+
+/// Puts the settings of a narrower place over those of a wider one. A value takes the place of another; rules come to
+/// the others, since a mask for one database must not take away those for all.
+fn overlay(wider: &mut Settings, narrower: &Settings) {
+    for (key, values) in narrower {
+        match TABLES.contains(&key.as_str()) {
+            true => wider.entry(key.clone()).or_default().extend(values.iter().cloned()),
+            false => {
+                wider.insert(key.clone(), values.clone());
+            }
+        }
     }
 }
 

@@ -160,6 +160,11 @@ impl Reader<'_> {
         };
         let values = match (kind, value.get_ref()) {
             (Kind::Switch, DeValue::Boolean(b)) => Some(vec![b.to_string()]),
+            (Kind::Table, DeValue::Table(table)) => table
+                .iter()
+                .map(|(name, rule)| Some(format!("{}={}", name.get_ref(), rule.get_ref().as_str()?)))
+                .collect(),
+            (Kind::Table, _) => None,
             (Kind::List, DeValue::Array(a)) => a.iter().map(|v| word(v.get_ref())).collect(),
             (Kind::List | Kind::Word, one) => word(one).map(|w| vec![w]),
             _ => None,
@@ -173,6 +178,7 @@ impl Reader<'_> {
                     Kind::Switch => "true or false",
                     Kind::List => "a list of strings",
                     Kind::Word => "a string or a number",
+                    Kind::Table => "a table of strings by quoted names: { \"schema.name\" = \"SQL\" }",
                 };
                 self.problem(value.span().start, format!("\"{key}\" is {wanted}"));
             }
@@ -233,6 +239,20 @@ mod tests {
         for word in ["\\\"store\\\"", "\\\"jobs\\\"", "\\\"lock_timeout\\\"", "true or false"] {
             assert!(all.contains(word), "{word}: {all}");
         }
+    }
+
+    #[test]
+    fn rules_are_strings_by_name_and_those_of_a_database_come_to_the_defaults() {
+        let text = "[defaults]\nmask = { 'a.b.c' = 'hash', 'a.b.d' = 'null' }\n\
+                    [databases.x]\nurl = 'x'\n[databases.x.mask]\n'a.b.c' = 'redact'";
+        let mask = parse(text).unwrap().settings_of(Some("x"))["mask"].clone();
+        assert_eq!(mask, ["a.b.c=hash", "a.b.d=null", "a.b.c=redact"]);
+        for bad in ["'a.b=c'", "{ a.b = 'c' }", "{ 'a.b' = 1 }", "['a.b=c']"] {
+            let found = wrong(&format!("[databases.a]\nurl = 'x'\nwhere = {bad}"));
+            assert!(found[0].0 == 3 && found[0].1.contains("quoted names"), "{found:?}");
+        }
+        let found = wrong("[databases.a]\nurl = 'x'\nmaks = { 'a.b.c' = 'hash' }");
+        assert!(found[0].1.contains("\"mask\""), "{found:?}");
     }
 
     #[test]

@@ -16,6 +16,7 @@ pub(crate) fn schema(program: &Command) -> Value {
                 json!({ "type": ["string", "integer", "array"], "items": word })
             }
             Kind::Word => json!({ "type": ["string", "integer"] }),
+            Kind::Table => json!({ "type": "object", "additionalProperties": { "type": "string" } }),
         };
         kind["description"] = json!(key.help);
         if key.of_store {

@@ -11,9 +11,9 @@ use pgkeep_engine::{Cancel, ConnInfo, ErrorKind};
 use pgkeep_keep::drill::{
     DrillKey, DrillRecord, DrillReport, DrilledBackup, Finding, KeptDrill, RECORD_VERSION, keep_drill,
 };
-use pgkeep_keep::{KeepError, read_globals, verify_head};
+use pgkeep_keep::{KeepError, look_whole, read_globals};
 
-use crate::failure::{Failure, Result};
+use crate::failure::{Exit, Failure, Result};
 use crate::resolve::Found;
 
 /// A drill to be run.
@@ -77,23 +77,16 @@ impl DrillJob<'_> {
     fn report(&self, progress: &Progress, cancel: &Cancel) -> Result<DrillReport> {
         let found = self.found;
         let manifest = found.manifest.as_ref();
-        let archive = match found.archive() {
-            Ok(archive) => archive,
-            Err(_) if manifest.is_some() && found.store.head(&found.key).is_err_and(|e| e.is_not_found()) => {
-                return Ok(damaged("it is not in the store"));
-            }
-            Err(e) => return Err(e),
-        };
         if let Some(m) = manifest {
-            if archive.size() != m.object.size {
-                let why = format!("it has {} bytes and its manifest says {}", archive.size(), m.object.size);
-                return Ok(damaged(&why));
-            }
-            match verify_head(&found.store, &found.key, m) {
-                Err(KeepError::Damaged { why, .. }) => return Ok(damaged(&why)),
+            match look_whole(&found.store, m) {
+                Err(KeepError::Damaged { object, why }) => return Ok(damaged(&format!("{object}: {why}"))),
                 other => other?,
             }
         }
+        let archive = match found.archive() {
+            Err(failure) if failure.exit == Exit::Differs => return Ok(damaged(&failure.message)),
+            other => other?,
+        };
         if ScriptSource::open(&archive, &found.key).is_ok_and(|script| script.is_some()) {
             return Err(Failure::usage(format!(
                 "{}: it is an SQL script, whose definitions cannot be told apart\n  hint: drills are for archives; `pgkeep \
