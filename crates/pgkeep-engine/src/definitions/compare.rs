@@ -179,6 +179,7 @@ mod tests {
             with_oids: None,
             dependencies: Vec::new(),
             offset: Offset::NoData,
+            file: None,
         }
     }
 

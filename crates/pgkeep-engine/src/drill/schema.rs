@@ -44,7 +44,7 @@ pub(super) fn prove(
         return Ok(Compared { definitions, failures: Vec::new(), notes: Vec::new() });
     }
     let reference = place.make_database("_reference", &source.toc)?;
-    let schema = RestoreSource { toc: without_data(&source.toc), ..*source };
+    let schema = RestoreSource { toc: without_data(&source.toc), starts: source.starts.clone(), ..*source };
     let quiet = RestoreOptions { keep_going: true, ..options.clone() };
     restore(&schema, &reference, &quiet, &Progress::new(), cancel)?;
     let reference = read(&reference)?;

@@ -44,8 +44,8 @@ const SHOWN: usize = 30;
 
 /// What a database is compared with.
 enum Other {
-    Database(ConnInfo),
-    Backup(Found),
+    Database(Box<ConnInfo>),
+    Backup(Box<Found>),
 }
 
 pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
@@ -63,8 +63,8 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
     }
     let first = database(&options.first)?;
     let second = match is_database(&options.second) {
-        true => Other::Database(database(&options.second)?),
-        false => Other::Backup(resolve(&options.second, &options.store, config)?),
+        true => Other::Database(Box::new(database(&options.second)?)),
+        false => Other::Backup(Box::new(resolve(&options.second, &options.store, config)?)),
     };
     let began = Instant::now();
     let progress = Arc::new(Progress::new());
