@@ -38,11 +38,24 @@ pub struct Manifest {
     /// The server's roles and tablespaces, where they were taken along.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub globals: Option<GlobalsRecord>,
+    /// Where the backup was to be kept, and whether the run got it there; empty where one store was meant.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub copies: Vec<CopyRecord>,
     /// When somebody else's archive was read whole and given this manifest; `None` for pgkeep's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adopted: Option<Timestamp>,
     /// What was dumped.
     pub dump: DumpReport,
+}
+
+/// One store that a backup was written to, as its run saw it; what was copied later does not show here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CopyRecord {
+    /// The store's URL.
+    pub store: String,
+    /// Why it has no copy; `None` where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed: Option<String>,
 }
 
 /// The archive as an object in the store.

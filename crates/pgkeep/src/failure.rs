@@ -17,7 +17,8 @@ pub(crate) enum Exit {
     Rights = 7,
     Clock = 8,
     Overdue = 9,
-    Incomplete = 10,
+    Degraded = 10,
+    Incomplete = 11,
     Cancelled = 130,
 }
 

@@ -139,7 +139,7 @@ fn a_missing_extension_makes_a_drill_incomplete_and_is_no_damage() {
     let mut command = pgkeep(&words("extended@latest", to, &dir, &["--json"]));
     command.env("PATH", "/usr/bin:/bin").env("PGKEEP_PG_BIN", programs.path().join("bin"));
     let json =
-        run(command).failed(10, &["neither proven nor failed", "extension hstore is missing here"]).json();
+        run(command).failed(11, &["neither proven nor failed", "extension hstore is missing here"]).json();
     nothing_is_left(&dir);
     assert_eq!(json["verdict"], "incomplete");
     assert_eq!(json["drill"]["failures"], serde_json::json!([]), "{json}");

@@ -2,7 +2,10 @@
 //! nothing is printed.
 
 mod backup;
+mod copies;
 mod drill;
+mod restore;
 
 pub(crate) use backup::BackupJob;
 pub(crate) use drill::{DrillJob, Drilled};
+pub(crate) use restore::{Plan, RestoreJob, RestoreRecord};
