@@ -7,8 +7,9 @@ use clap::{Arg, ArgAction, Command};
 use crate::rules::Rule;
 
 /// Commands whose options can be configured.
-pub(crate) const CONFIGURABLE: [&str; 11] =
-    ["backup", "restore", "convert", "list", "show", "verify", "drill", "compare", "check", "prune", "hold"];
+pub(crate) const CONFIGURABLE: [&str; 12] = [
+    "backup", "restore", "convert", "list", "show", "verify", "drill", "compare", "check", "prune", "hold", "adopt",
+];
 
 /// An option as a key.
 pub(crate) struct Key {
