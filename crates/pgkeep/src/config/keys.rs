@@ -8,7 +8,8 @@ use crate::rules::Rule;
 
 /// Commands whose options can be configured.
 pub(crate) const CONFIGURABLE: [&str; 12] = [
-    "backup", "restore", "convert", "list", "show", "verify", "drill", "compare", "check", "prune", "hold", "adopt",
+    "backup", "restore", "convert", "list", "show", "verify", "drill", "compare", "check", "prune", "hold",
+    "adopt",
 ];
 
 /// An option as a key.
