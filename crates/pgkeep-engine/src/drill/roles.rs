@@ -61,8 +61,8 @@ fn with_roles(entry: &Entry) -> Option<&[u8]> {
 /// Words before a role or a list of them.
 const BEFORE: [&[u8]; 5] = [b"TO", b"FROM", b"ROLE", b"AUTHORIZATION", b"FOR"];
 /// What stands there and is none.
-const NO_ROLES: [&[u8]; 8] =
-    [b"PUBLIC", b"CURRENT_USER", b"SESSION_USER", b"SELECT", b"INSERT", b"UPDATE", b"DELETE", b"ALL"];
+const NO_ROLES: [&[u8]; 9] =
+    [b"PUBLIC", b"CURRENT_USER", b"SESSION_USER", b"SELECT", b"INSERT", b"UPDATE", b"DELETE", b"ALL", b";"];
 
 fn roles_in(sql: &[u8]) -> BTreeSet<BString> {
     let mut roles = BTreeSet::new();
