@@ -72,8 +72,9 @@ pub use offset::Offset;
 pub use primitive::{INT_LEN, MAX_STRING, decode_int, encode_int};
 pub use read_at::{RangeReader, ReadAt};
 pub use script::{
-    LargeObjectText, MAX_STATEMENT, Pass, ScriptEvent, ScriptPart, ScriptReader, format_identifier,
-    group_acl, is_group_acl, object_oids, owned_object, script,
+    Contents, LargeObjectText, MAX_STATEMENT, Pass, ScriptContents, ScriptEvent, ScriptPart, ScriptReader,
+    Stretch, Title, Visit, format_identifier, group_acl, is_group_acl, object_oids, owned_object, script,
+    unhex, walk,
 };
 pub use toc::{Toc, read_toc_at};
 pub use version::FormatVersion;

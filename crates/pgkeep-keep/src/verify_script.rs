@@ -3,7 +3,7 @@
 use std::io::{BufReader, Read};
 
 use bstr::ByteSlice;
-use pgkeep_archive::{Algorithm, ScriptEvent, ScriptReader, file_decoder};
+use pgkeep_archive::{Algorithm, ScriptEvent, ScriptReader, file_decoder, unhex};
 use pgkeep_store::Store;
 use xxhash_rust::xxh3::Xxh3;
 
@@ -121,17 +121,6 @@ fn walk(plain: impl Read) -> Result<Walked, String> {
             }
         }
     }
-}
-
-/// Hexadecimal digits up to the quote behind them.
-fn unhex(text: &[u8]) -> Option<Vec<u8>> {
-    let digits = text.split(|b| *b == b'\'').next()?;
-    let digit = |b: u8| char::from(b).to_digit(16).map(|d| d as u8);
-    let pair = |pair: &[u8]| match pair {
-        [high, low] => Some(digit(*high)? << 4 | digit(*low)?),
-        _ => None,
-    };
-    digits.chunks(2).map(pair).collect()
 }
 
 fn compare(manifest: &Manifest, found: &Walked) -> Result<(), String> {

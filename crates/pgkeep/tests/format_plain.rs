@@ -224,11 +224,10 @@ fn what_a_script_cannot_do_is_refused() {
         let said = String::from_utf8_lossy(&out.stderr);
         assert!(out.status.code() == Some(2) && said.contains(flag), "{said}");
     }
-    for format in ["plain", "custom"] {
-        let out = pgkeep(&["convert", &backup.file(), "--format", format, "--to", "/tmp/never.dump"]);
-        let said = String::from_utf8_lossy(&out.stderr);
-        assert!(out.status.code() == Some(2) && said.contains("hint:"), "{said}");
-    }
+    let never = backup.store().join("never.sql");
+    let out = pgkeep(&["convert", &backup.file(), "--format", "plain", "--to", never.to_str().unwrap()]);
+    let said = String::from_utf8_lossy(&out.stderr);
+    assert!(out.status.code() == Some(2) && said.contains("hint:"), "{said}");
 }
 
 /// Two connections are cut while they read: what was not yet written is read again.

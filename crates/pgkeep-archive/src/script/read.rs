@@ -5,6 +5,7 @@ use std::io::{self, BufRead};
 use bstr::ByteSlice;
 
 use super::split::{Split, Step};
+use super::walk::Title;
 
 /// The longest statement that is taken, in bytes: what a server takes at most (`PQ_LARGE_MESSAGE_LIMIT`,
 /// src/include/libpq/libpq.h).
@@ -44,17 +45,40 @@ pub struct ScriptReader<R> {
     /// Dumps that were begun and not ended, by pg_dump's comments.
     open_dumps: u32,
     in_rows: bool,
+    title: Option<Title>,
+    server_version: Option<Vec<u8>>,
+    dump_version: Option<Vec<u8>>,
 }
 
 impl<R: BufRead> ScriptReader<R> {
     /// Reads from here on.
     pub fn new(inner: R) -> Self {
-        ScriptReader { inner, split: Split::new(), next_line: 1, line: 1, open_dumps: 0, in_rows: false }
+        ScriptReader {
+            inner,
+            split: Split::new(),
+            next_line: 1,
+            line: 1,
+            open_dumps: 0,
+            in_rows: false,
+            title: None,
+            server_version: None,
+            dump_version: None,
+        }
     }
 
     /// The line on which the last event began, from 1.
     pub fn line(&self) -> u64 {
         self.line
+    }
+
+    /// The last entry that pg_dump's comments named since this was asked, if any.
+    pub fn take_title(&mut self) -> Option<Title> {
+        self.title.take()
+    }
+
+    /// The versions of server and pg_dump that the script's first comments name.
+    pub fn versions(&self) -> (Option<Vec<u8>>, Option<Vec<u8>>) {
+        (self.server_version.clone(), self.dump_version.clone())
     }
 
     /// The next event, or `None` at the end. Rows that were not taken are passed over.
@@ -169,6 +193,12 @@ impl<R: BufRead> ScriptReader<R> {
             || comment == b"PostgreSQL database cluster dump complete"
         {
             self.open_dumps = self.open_dumps.saturating_sub(1);
+        } else if let Some(version) = comment.strip_prefix(b"Dumped from database version ") {
+            self.server_version = Some(version.to_vec());
+        } else if let Some(version) = comment.strip_prefix(b"Dumped by pg_dump version ") {
+            self.dump_version = Some(version.to_vec());
+        } else if let Some(title) = Title::parse(comment) {
+            self.title = Some(title);
         }
     }
 

@@ -57,7 +57,7 @@ enum State {
 /// Longer words are none that matter.
 const LONGEST_WORD: usize = 24;
 /// More of a comment is never looked at.
-const LONGEST_COMMENT: usize = 200;
+const LONGEST_COMMENT: usize = 8 << 10;
 
 impl Split {
     pub(super) fn new() -> Self {

@@ -234,7 +234,7 @@ impl<'t> Writer<'t> {
 }
 
 /// Nothing in a name may end the comment that it stands in (`sanitize_line`, src/bin/pg_dump/dumputils.c).
-fn one_line(name: &[u8]) -> Vec<u8> {
+pub(super) fn one_line(name: &[u8]) -> Vec<u8> {
     name.iter().map(|b| if matches!(b, b'\n' | b'\r') { b' ' } else { *b }).collect()
 }
 

@@ -25,8 +25,8 @@ use crate::report::{SequenceReport, TableReport, name_text};
 
 /// A script in a store.
 pub struct ScriptSource<'a> {
-    archive: &'a (dyn ReadAt + Sync),
-    compression: Algorithm,
+    pub(crate) archive: &'a (dyn ReadAt + Sync),
+    pub(crate) compression: Algorithm,
 }
 
 impl<'a> ScriptSource<'a> {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 use pgkeep_archive::{Algorithm, Compression};
-use pgkeep_engine::convert::{ConvertOptions, Converted, convert};
+use pgkeep_engine::convert::{ConvertOptions, Converted, convert, convert_script};
 use pgkeep_engine::dump::{DumpTarget, Format, default_jobs};
 use pgkeep_engine::progress::Progress;
 use pgkeep_engine::restore::{RestoreSource, ScriptSource};
@@ -27,7 +27,7 @@ use crate::target::{ArchiveUpload, DirectoryUpload};
 /// Options of `convert`.
 #[derive(Parser)]
 pub(super) struct Options {
-    /// An id or its beginning, name@latest, or the URL, file or folder of any archive, pg_dump's own included
+    /// An id or its beginning, name@latest, or the URL, file or folder of any archive or script of pg_dump's
     pub(super) backup: String,
     /// What to write
     #[arg(long, value_enum, help_heading = THIS_RUN)]
@@ -62,21 +62,21 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
     let compression = compression_of(options)?;
     let found = resolve(&options.backup, &options.store, config)?;
     let archive = found.archive()?;
-    if ScriptSource::open(&archive, &found.key)?.is_some() {
-        return Err(Failure::usage(format!(
-            "{} is an SQL script, which cannot be turned into anything else\n  hint: restore it, and back up that database",
-            archive.url()
-        )));
-    }
+    let script = ScriptSource::open(&archive, &found.key)?;
     let began = Instant::now();
     let progress = Arc::new(Progress::new());
     let converted = {
         let _display = Display::start(options.progress, &progress);
-        let source = RestoreSource::open(&archive).map_err(|e| e.during(archive.url()))?;
         let jobs = options.jobs.unwrap_or_else(default_jobs);
         let how = ConvertOptions { format: options.format.into(), compression, jobs };
-        let to =
-            |target| convert(&source, &how, target, &progress, &cancel).map_err(|e| e.during(archive.url()));
+        let to = |target| {
+            let converted = match &script {
+                Some(script) => convert_script(script, &how, target, &progress, &cancel),
+                None => RestoreSource::open(&archive)
+                    .and_then(|source| convert(&source, &how, target, &progress, &cancel)),
+            };
+            converted.map_err(|e| e.during(archive.url()))
+        };
         match &place {
             Place::Stdout => to(DumpTarget::Pipe(&mut raw_stdout(options, compression)?))?,
             Place::Object(store, key) => to(DumpTarget::Object(&mut ArchiveUpload::new(store, key.clone())))?,

@@ -1,4 +1,4 @@
-//! From one format to another, without a database.
+//! From an archive to any format.
 
 use std::io::Read;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,6 +10,7 @@ use pgkeep_archive::{
     OffsetMode, Piece, decoder,
 };
 
+use super::{ConvertOptions, Converted};
 use crate::cancel::Cancel;
 use crate::dump::{DumpTarget, Format, Output, PIECE_MEMORY, ScriptTexts, begin_output, offset_mode};
 use crate::error::{EngineError, ErrorKind, Result};
@@ -17,26 +18,6 @@ use crate::progress::{Phase, Progress};
 use crate::restore::RestoreSource;
 use crate::restore::places::{self, Place};
 use crate::restore::read_ahead::ReadAhead;
-
-/// How to convert.
-#[derive(Debug, Clone, Copy)]
-pub struct ConvertOptions {
-    /// What is written.
-    pub format: Format,
-    /// Codec and level; `None` takes the archive's own codec.
-    pub compression: Option<Compression>,
-    /// Threads that unpack and pack; at least 1.
-    pub jobs: usize,
-}
-
-/// What was written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Converted {
-    /// Bytes.
-    pub len: u64,
-    /// How they are compressed.
-    pub compression: Compression,
-}
 
 /// Writes an archive in another format, or with another compression: what pgkeep itself would have written of the same
 /// schema and rows. A script is the one that `pg_restore -f -` would make of it.
