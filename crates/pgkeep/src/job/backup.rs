@@ -3,17 +3,19 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use pgkeep_archive::Algorithm;
-use pgkeep_engine::dump::{DumpOptions, DumpTarget, dump};
+use pgkeep_archive::{Algorithm, TOC_FILE};
+use pgkeep_engine::dump::{DumpOptions, DumpReport, DumpTarget, Format, dump};
 use pgkeep_engine::globals::Globals;
 use pgkeep_engine::progress::Progress;
 use pgkeep_engine::{Cancel, ConnInfo};
-use pgkeep_keep::{BackupId, GlobalsRecord, KeyFacts, KeyTemplate, MANIFEST_VERSION, Manifest, ObjectRecord};
+use pgkeep_keep::{
+    BackupId, GlobalsRecord, KeyFacts, KeyTemplate, MANIFEST_VERSION, Manifest, ObjectRecord, directory_of,
+};
 use pgkeep_store::{Mirror, Store};
 
 use super::copies::Copies;
 use crate::failure::{Exit, Failure, Result};
-use crate::target::ArchiveUpload;
+use crate::target::{ArchiveUpload, DirectoryUpload};
 
 /// A backup to be made.
 pub(crate) struct BackupJob<'j> {
@@ -52,6 +54,10 @@ impl BackupJob<'_> {
             started,
             extension: &options.format.extension(codec),
         })?;
+        let key = match options.format {
+            Format::Directory => format!("{key}/{TOC_FILE}"),
+            Format::Custom | Format::Plain => key,
+        };
         // The marks come first: a store that cannot be written to is noticed before the database is touched.
         let mut copies = Copies::begin(stores, name, &id, &key, progress)?;
         let made = self.write(&mut copies, started, &id, &key, progress, cancel);
@@ -84,7 +90,7 @@ impl BackupJob<'_> {
         };
         let written = self.write_into(&store, id, key, progress, cancel);
         copies.lose(&mirror.lost(), progress);
-        let (report, object) = written?;
+        let (report, object, files) = written?;
         let mut manifest = Manifest {
             manifest_version: MANIFEST_VERSION,
             pgkeep_version: env!("CARGO_PKG_VERSION").into(),
@@ -93,7 +99,7 @@ impl BackupJob<'_> {
             started,
             finished: Timestamp::now(),
             object,
-            files: Vec::new(),
+            files,
             globals: self.globals.map(|g| {
                 GlobalsRecord::new(&id.globals_key(self.name), &g.sql, g.source.clone(), g.passwords)
             }),
@@ -113,15 +119,24 @@ impl BackupJob<'_> {
         key: &str,
         progress: &Progress,
         cancel: &Cancel,
-    ) -> Result<(pgkeep_engine::dump::DumpReport, ObjectRecord)> {
-        let mut upload = ArchiveUpload::new(store, key.to_owned());
-        let report = dump(self.info, self.dump, DumpTarget::Object(&mut upload), progress, cancel)?;
-        let finished = upload
-            .finished()
-            .ok_or_else(|| Failure::new(Exit::Failed, "failed", "the archive was not finished"))?;
+    ) -> Result<(DumpReport, ObjectRecord, Vec<ObjectRecord>)> {
+        let dump = |target| dump(self.info, self.dump, target, progress, cancel);
+        let (report, written) = match directory_of(key) {
+            Some(directory) => {
+                let files = DirectoryUpload::new(store, directory.to_owned());
+                (dump(DumpTarget::Directory(&files))?, files.records())
+            }
+            None => {
+                let mut upload = ArchiveUpload::new(store, key.to_owned());
+                let report = dump(DumpTarget::Object(&mut upload))?;
+                (report, upload.finished().map(|f| (ObjectRecord::new(key, f), Vec::new())))
+            }
+        };
+        let (object, files) =
+            written.ok_or_else(|| Failure::new(Exit::Failed, "failed", "the archive was not finished"))?;
         if let Some(g) = self.globals {
             store.put(&id.globals_key(self.name), g.sql.clone().into())?;
         }
-        Ok((report, ObjectRecord::new(key, finished)))
+        Ok((report, object, files))
     }
 }
