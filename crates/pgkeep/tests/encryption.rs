@@ -75,11 +75,11 @@ fn stock_age_and_pg_restore_alone_read_a_backup_with_any_of_its_keys() {
         .ok()
         .says(&[&one.public, &two.public, ".dump.age"]);
     let sealed = only(&place, ".dump.age");
-    for key in [&one, &two] {
-        let target = empty(&source);
-        PgRestore { major: 17, archive: &key.decrypt(&sealed, "plain.dump") }.restore(&target, &[]);
-        compare_databases(&source, &target).unwrap();
-    }
+    let plain = one.decrypt(&sealed, "plain.dump");
+    assert!(std::fs::read(&plain).unwrap() == std::fs::read(two.decrypt(&sealed, "plain.dump")).unwrap());
+    let target = empty(&source);
+    PgRestore { major: 17, archive: &plain }.restore(&target, &[]);
+    compare_databases(&source, &target).unwrap();
     let target = empty(&source);
     let store = place.url();
     let latest = format!("{}@latest", source.name());

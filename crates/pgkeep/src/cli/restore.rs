@@ -99,7 +99,7 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
     let choice = options.choice.choice()?;
     let found = resolve(&options.backup, &options.store, config)?;
     if options.choice.list {
-        return print_list(&found, &choice, &restore_options(options)?);
+        return print_list(&found, &options.keys, &choice, &restore_options(options)?);
     }
     let into = options.into.as_deref().ok_or_else(|| {
         Failure::usage("no database to restore into is named\n  hint: --into postgres://user@host/database")
@@ -264,9 +264,14 @@ fn prove_against(
 }
 
 /// What would be restored, as pg_restore lists it.
-fn print_list(found: &Found, choice: &Choice, options: &RestoreOptions) -> Result<()> {
-    let archive = found.archive()?;
-    if ScriptSource::open(&archive, &found.key).map_err(|e| in_archive(e, &archive.url()))?.is_some() {
+fn print_list(
+    found: &Found,
+    keys: &IdentityFlags,
+    choice: &Choice,
+    options: &RestoreOptions,
+) -> Result<()> {
+    let archive = found.archive(keys)?;
+    if ScriptSource::open(&archive, archive.name()).map_err(|e| in_archive(e, &archive.url()))?.is_some() {
         return Err(Failure::usage(format!(
             "--list: {} is an SQL script, which has no table of contents",
             archive.url()
