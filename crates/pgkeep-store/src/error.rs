@@ -32,6 +32,12 @@ pub enum StoreError {
     TooLarge(Box<Detail>),
     /// The bytes asked for begin behind the end of the object.
     OutOfRange(Box<Detail>),
+    /// An Object Lock keeps the object from being deleted.
+    Locked(Box<Detail>),
+    /// The store does not have what is asked for: no Object Lock, no server-side copy from there.
+    Unsupported(Box<Detail>),
+    /// The store took an object and did not do with it what was asked: encrypt or lock it, keep its bytes.
+    Unkept(Box<Detail>),
     /// The work was broken off before it was done; nothing was committed.
     Interrupted(Box<Detail>),
     /// Anything else, with the store's own words as the cause.
@@ -71,6 +77,9 @@ impl StoreError {
             StoreError::InvalidUrl(d) => ("not usable as a store", d),
             StoreError::TooLarge(d) => ("too large", d),
             StoreError::OutOfRange(d) => ("behind the end of the object", d),
+            StoreError::Locked(d) => ("locked", d),
+            StoreError::Unsupported(d) => ("not possible here", d),
+            StoreError::Unkept(d) => ("the store did not do as it was asked", d),
             StoreError::Interrupted(d) => ("interrupted", d),
             StoreError::Other(d) => ("failed", d),
         }

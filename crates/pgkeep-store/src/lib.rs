@@ -27,6 +27,7 @@
 mod backend;
 mod error;
 mod key;
+mod lock;
 mod open;
 mod runtime;
 mod store;
@@ -35,8 +36,9 @@ mod upload;
 mod url;
 
 pub use error::{Detail, Result, StoreError};
+pub use lock::{Lock, LockMode, LockPolicy, Retention};
 pub use open::{Credentials, OpenOptions};
 pub use store::Store;
-pub use types::{Capabilities, Finished, ObjectInfo, PartHash, PendingUpload, UploadPlan};
+pub use types::{Capabilities, Finished, ObjectInfo, PartHash, PendingUpload, UploadPlan, Version};
 pub use upload::Upload;
-pub use url::{AzureOptions, GoogleOptions, S3Options, Sse, StoreUrl};
+pub use url::{AzureOptions, Checksum, GoogleOptions, S3Options, Sse, StoreUrl};

@@ -51,6 +51,15 @@ impl fmt::Debug for Credentials {
 }
 
 impl OpenOptions {
+    /// These options with the time that a store's URL names for trying again. The number of tries is then open:
+    /// pauses grow to 15 s.
+    pub(crate) fn with_retry_for(&self, time: Option<Duration>) -> OpenOptions {
+        match time {
+            Some(retry_budget) => OpenOptions { retry_budget, max_retries: usize::MAX, ..self.clone() },
+            None => self.clone(),
+        }
+    }
+
     /// How long a request without an object's bytes may take; also AWS's own answers to a listing of
     /// 1,000 objects come within a second or two.
     pub(crate) fn control_timeout(&self) -> Duration {

@@ -1,6 +1,7 @@
 //! The store as callers see it.
 
 use bytes::Bytes;
+use jiff::Timestamp;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -9,10 +10,11 @@ use crate::backend::Backend;
 use crate::backend::folder::Folder;
 use crate::backend::object::{azure, google, memory};
 use crate::backend::s3;
-use crate::error::Result;
+use crate::error::{Result, StoreError};
 use crate::key;
+use crate::lock::Lock;
 use crate::open::OpenOptions;
-use crate::types::{Capabilities, ObjectInfo, PendingUpload, UploadPlan};
+use crate::types::{Capabilities, ObjectInfo, PendingUpload, UploadPlan, Version};
 use crate::upload::Upload;
 use crate::url::StoreUrl;
 
@@ -138,6 +140,93 @@ impl Store {
     /// Removes what such an upload left behind. That it is gone already is fine.
     pub fn abort_upload(&self, pending: &PendingUpload) -> Result<()> {
         self.backend.abort_upload(pending)
+    }
+
+    /// What keeps the object from being deleted; `None` where nothing does, or the store has no such thing.
+    ///
+    /// S3 shows a lock only to those with the rights `s3:GetObjectRetention` and `s3:GetObjectLegalHold`.
+    pub fn retention(&self, key: &str) -> Result<Option<Lock>> {
+        self.backend.retention(self.check(key)?)
+    }
+
+    /// Puts a legal hold on the object, or takes it off.
+    pub fn set_legal_hold(&self, key: &str, on: bool) -> Result<()> {
+        self.backend.set_legal_hold(self.check(key)?, on)
+    }
+
+    /// The same store, where all that is written from now on gets the lock that the URL asks for, counted from
+    /// `from`; without such options it is this store.
+    ///
+    /// # Errors
+    /// [`StoreError::Unsupported`](crate::StoreError::Unsupported) for a bucket that has no Object Lock: ask before
+    /// there is anything to lose. A write whose lock does not come about is
+    /// [`StoreError::Unkept`](crate::StoreError::Unkept), and its object is removed.
+    pub fn locking(&self, from: Timestamp) -> Result<Store> {
+        let locking = self.backend.locking(from)?;
+        Ok(Store { url: self.url.clone(), backend: locking.unwrap_or_else(|| self.backend.clone()) })
+    }
+
+    /// The versions of all objects whose keys begin with `prefix`, by key and from the newest to the oldest, those
+    /// that are current among them.
+    ///
+    /// Where [`Capabilities::versions`] does not hold there are none. A bucket without versioning lists its objects.
+    pub fn versions(&self, prefix: &str) -> Result<impl Iterator<Item = Result<Version>> + Send + use<>> {
+        key::check_prefix(&self.url.base(), prefix)?;
+        self.backend.versions(prefix)
+    }
+
+    /// Removes one version of an object for good, or one delete marker. That it is gone already is fine.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`](crate::StoreError::Locked) says until when.
+    pub fn delete_version(&self, version: &Version) -> Result<()> {
+        self.check(&version.key)?;
+        self.backend.delete_version(version)
+    }
+
+    /// Whether [`copy_from`](Self::copy_from) can copy what is in `source`: both are folders, or buckets of one
+    /// S3 server. The right to read there is another matter.
+    pub fn can_copy_from(&self, source: &Store) -> bool {
+        matches!(source.backend.place("any"), Ok(Some(place)) if self.backend.can_copy_from(&place))
+    }
+
+    /// Copies the object `from` of `source` to `key`, replacing what is there, without its bytes passing through
+    /// this process: within the S3 server, or by the kernel from folder to folder.
+    ///
+    /// A large object is copied in parts of `part_size`, or of a planned size; with that of the original's upload the
+    /// copy gets the same checksums. That the copy has the size of its original is checked; its bytes are as good as
+    /// the store's word.
+    ///
+    /// # Errors
+    /// [`StoreError::Unsupported`](crate::StoreError::Unsupported) where it is not possible;
+    /// [`StoreError::Unkept`](crate::StoreError::Unkept) for a copy that differs, which is removed.
+    pub fn copy_from(
+        &self,
+        key: &str,
+        source: &Store,
+        from: &str,
+        part_size: Option<u64>,
+    ) -> Result<ObjectInfo> {
+        self.check(key)?;
+        let place =
+            source.backend.place(source.check(from)?)?.filter(|place| self.backend.can_copy_from(place));
+        let Some(place) = place else {
+            return Err(StoreError::new(
+                StoreError::Unsupported,
+                self.url_of(key),
+                format_args!("the store cannot copy from {} by itself", source.url_of(from)),
+                "read it and write it",
+            ));
+        };
+        let original = source.head(from)?;
+        let copy = self.backend.copy_from(key, &place, original.size, part_size)?;
+        if copy.size != original.size {
+            self.delete(key)?;
+            let why = format_args!("the copy has {} bytes and the original {}", copy.size, original.size);
+            let hint = "the original may have been replaced meanwhile: try again";
+            return Err(StoreError::new(StoreError::Unkept, self.url_of(key), why, hint));
+        }
+        Ok(copy)
     }
 
     fn check<'k>(&self, key: &'k str) -> Result<&'k str> {

@@ -31,12 +31,18 @@ pub struct Capabilities {
     pub min_part_size: u64,
     /// The largest part allowed.
     pub max_part_size: u64,
+    /// The largest object.
+    pub max_object_size: u64,
     /// [`pending_uploads`](crate::Store::pending_uploads) sees what broken-off uploads left behind.
     /// Where it is `false` the store removes it itself after some time.
     pub lists_pending: bool,
     /// Pending uploads are listed only when nobody works on them any more. Where this is `false` the
     /// caller must tell dead ones from live ones, by age or by the id in its own run markers.
     pub pending_are_dead: bool,
+    /// The store may keep older versions of objects, which [`versions`](crate::Store::versions) lists.
+    pub versions: bool,
+    /// Objects can be locked, in a bucket that was made for it; see [`Lock`](crate::Lock).
+    pub locks: bool,
 }
 
 /// What is known of an object before its upload begins.
@@ -100,4 +106,21 @@ pub struct PendingUpload {
     pub upload_id: String,
     /// When it was begun (a bucket), or last written to (a folder).
     pub started: Timestamp,
+}
+
+/// One version of an object, in a bucket that keeps older ones.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Version {
+    /// The key below the store's URL.
+    pub key: String,
+    /// What names the version; `null` for what was written without versioning.
+    pub id: String,
+    /// Whether this is what the key gives now: the object, or its absence for a delete marker.
+    pub is_latest: bool,
+    /// It says that the object was deleted, and holds nothing.
+    pub is_delete_marker: bool,
+    /// The size in bytes; 0 for a delete marker.
+    pub size: u64,
+    /// When it was written, by the store's clock.
+    pub modified: Timestamp,
 }

@@ -4,6 +4,8 @@
 mod support;
 
 use pgkeep_store::{Store, StoreError};
+use std::collections::HashSet;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use support::bytes;
 use support::proxy::{Action, Proxy, Request};
@@ -107,6 +109,74 @@ fn a_lost_answer_to_a_conditional_put_is_no_failure() {
     assert!(store.put_if_absent("k", "mine".into()).unwrap_err().is_already_exists());
 }
 
+/// A server that says yes to everything and keeps nothing; what has been put is shown with these headers.
+fn yes_sayer(shown: Vec<(&'static str, String)>) -> Proxy {
+    let put = Mutex::new(HashSet::new());
+    Proxy::start("", move |r| {
+        let key = r.target.split('?').next().unwrap_or_default().to_owned();
+        let document =
+            |name: &str, content: &str| Action::Answer(200, vec![], format!("<{name}>{content}</{name}>"));
+        match (r.method.as_str(), r.is_create_multipart(), r.is_complete()) {
+            ("HEAD", ..) if !put.lock().unwrap().contains(&key) => Action::Answer(404, vec![], String::new()),
+            ("HEAD", ..) => {
+                let plain = [("ETag", "\"e\""), ("Last-Modified", "Fri, 20 Nov 2026 10:00:00 GMT")];
+                let plain = plain.map(|(name, value)| (name, value.to_owned()));
+                Action::Answer(200, plain.into_iter().chain(shown.clone()).collect(), String::new())
+            }
+            ("DELETE", ..) => Action::Answer(204, vec![], String::new()),
+            (_, true, _) => document("InitiateMultipartUploadResult", "<UploadId>u</UploadId>"),
+            (.., complete) => {
+                if complete || !r.is_part() {
+                    put.lock().unwrap().insert(key);
+                }
+                match complete {
+                    true => document("CompleteMultipartUploadResult", "<ETag>e</ETag>"),
+                    false => Action::Answer(200, vec![("ETag", "\"e\"".to_owned())], String::new()),
+                }
+            }
+        }
+    })
+}
+
+#[test]
+fn a_server_that_does_not_encrypt_as_asked_is_found_out_and_keeps_no_object() {
+    let key = |key: &str| ("x-amz-server-side-encryption-aws-kms-key-id", key.to_owned());
+    let sse = |sse: &str| ("x-amz-server-side-encryption", sse.to_owned());
+    for (shown, query, says) in [
+        (vec![], "&sse=AES256", "sse=AES256 was asked for, and the store says it used nothing"),
+        (vec![sse("AES256")], "&sse=aws:kms", "the store says it used AES256"),
+        (vec![sse("aws:kms"), key("other")], "&sse=aws:kms&kms-key=mine", "the key mine was asked for"),
+        (vec![sse("aws:kms")], "&sse=aws:kms&bucket-key=true", "a bucket key was asked for"),
+    ] {
+        let proxy = yes_sayer(shown);
+        let url = format!("s3://b/p?endpoint={}{query}", proxy.endpoint);
+        let store = Store::open_with(&url, &options()).unwrap();
+        let put = store.put("k", "v".into()).map(drop);
+        let mut uploading = store.start_upload("l", plan()).unwrap();
+        uploading.write(&bytes(2 * PART, 1)).unwrap();
+        let uploaded = uploading.finish(vec![0; 100]).map(drop);
+        for (key, done) in [("k", put), ("l", uploaded)] {
+            let e = done.unwrap_err();
+            assert!(matches!(e, StoreError::Unkept(_)), "{query}: {e:?}");
+            assert!(e.to_string().contains(says) && e.to_string().contains(&store.url_of(key)), "{e}");
+            let removed =
+                |r: &Request| r.method == "DELETE" && r.target.starts_with(&format!("/b/p/{key}?versionId="));
+            assert_eq!(proxy.count(removed), 1, "{query} {key}");
+        }
+    }
+}
+
+#[test]
+fn a_server_that_keeps_other_bytes_than_were_sent_is_found_out() {
+    let proxy =
+        yes_sayer(vec![("x-amz-checksum-sha256", "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=-3".into())]);
+    let url = format!("s3://b/p?endpoint={}&checksum=sha256", proxy.endpoint);
+    let mut uploading = Store::open_with(&url, &options()).unwrap().start_upload("k", plan()).unwrap();
+    uploading.write(&bytes(2 * PART, 1)).unwrap();
+    let e = uploading.finish(vec![0; 100]).unwrap_err();
+    assert!(matches!(e, StoreError::Unkept(_)) && e.cause().contains("the store keeps 47DEQ"), "{e:?}");
+}
+
 #[test]
 fn encryption_and_storage_class_are_asked_for_with_puts_and_multipart_uploads() {
     let all = |r: &Request| {
@@ -115,25 +185,10 @@ fn encryption_and_storage_class_are_asked_for_with_puts_and_multipart_uploads() 
             && r.header("x-amz-storage-class") == Some("STANDARD_IA")
             && r.header("authorization").is_some_and(|a| a.contains("x-amz-storage-class"))
     };
-    // Only the requests matter here: this server says yes to everything.
-    let proxy = Proxy::start("", |r| {
-        let etag = ("ETag", "\"e\"".to_owned());
-        match (r.method.as_str(), r.is_create_multipart(), r.is_complete()) {
-            ("HEAD", ..) => Action::Answer(404, vec![], String::new()),
-            (_, true, _) => Action::Answer(
-                200,
-                vec![],
-                "<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>"
-                    .into(),
-            ),
-            (.., true) => Action::Answer(
-                200,
-                vec![],
-                "<CompleteMultipartUploadResult><ETag>e</ETag></CompleteMultipartUploadResult>".into(),
-            ),
-            _ => Action::Answer(200, vec![etag], String::new()),
-        }
-    });
+    let proxy = yes_sayer(vec![
+        ("x-amz-server-side-encryption", "aws:kms".into()),
+        ("x-amz-server-side-encryption-aws-kms-key-id", "arn:aws:kms:eu-central-1:1:key/some-key".into()),
+    ]);
     let url = format!(
         "s3://b/p?endpoint={}&sse=aws:kms&kms-key=some-key&storage-class=STANDARD_IA&checksum=sha256",
         proxy.endpoint

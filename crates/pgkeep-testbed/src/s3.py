@@ -1,7 +1,7 @@
 """S3 requests for tests, signed by hand (AWS Signature Version 4) with nothing but Python's library, so that
 the judge of what is in a bucket shares no code with what put it there.
 
-    s3.py create|drop|keys|uploads BUCKET
+    s3.py create|create-locking|drop|keys|uploads BUCKET
     s3.py get|put|delete|size BUCKET KEY [FILE]
 """
 import datetime, hashlib, hmac, http.client, os, sys, urllib.parse
@@ -17,12 +17,12 @@ def quote(text):
     return urllib.parse.quote(text, safe="-_.~")
 
 
-def call(method, bucket, key="", query=None, body=b"", expect=(200, 204), to=None):
+def call(method, bucket, key="", query=None, body=b"", expect=(200, 204), to=None, more={}):
     path = "/" + quote(bucket) + ("/" + "/".join(quote(part) for part in key.split("/")) if key else "")
     query = "&".join(f"{quote(k)}={quote(v)}" for k, v in sorted((query or {}).items()))
     now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y%m%dT%H%M%SZ")
     digest = hashlib.sha256(body).hexdigest()
-    headers = {"host": endpoint.netloc, "x-amz-content-sha256": digest, "x-amz-date": now}
+    headers = {"host": endpoint.netloc, "x-amz-content-sha256": digest, "x-amz-date": now, **more}
     names = ";".join(sorted(headers))
     lines = "".join(f"{name}:{headers[name]}\n" for name in sorted(headers))
     request = "\n".join([method, path, query, lines, names, digest])
@@ -71,14 +71,22 @@ def uploads(bucket):
                    then={"key-marker": "NextKeyMarker", "upload-id-marker": "NextUploadIdMarker"})
 
 
+def versions(bucket):
+    for item in ("Version", "DeleteMarker"):
+        yield from listing(bucket, {"versions": ""}, item, "Key", "VersionId",
+                           then={"key-marker": "NextKeyMarker", "version-id-marker": "NextVersionIdMarker"})
+
+
 command, bucket, *rest = sys.argv[1:]
 if command == "create":
     call("PUT", bucket)
+elif command == "create-locking":
+    call("PUT", bucket, more={"x-amz-bucket-object-lock-enabled": "true"})
 elif command == "drop":
     for key, upload in list(uploads(bucket)):
         call("DELETE", bucket, key, {"uploadId": upload})
-    for key, _ in list(keys(bucket)):
-        call("DELETE", bucket, key)
+    for key, version in list(versions(bucket)):
+        call("DELETE", bucket, key, {"versionId": version}, more={"x-amz-bypass-governance-retention": "true"})
     call("DELETE", bucket)
 elif command == "keys":
     for key, size in keys(bucket):

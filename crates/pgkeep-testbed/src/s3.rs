@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
+use crate::aws::python;
 use crate::run::{run, unique};
 
 /// The test bed's S3 server: Ceph's gateway, which checks signatures and part sizes.
@@ -46,8 +47,18 @@ impl S3 {
     /// A new, empty bucket.
     #[must_use]
     pub fn create_bucket(&self, hint: &str) -> Bucket {
+        self.create(hint, "create")
+    }
+
+    /// A new bucket with Object Lock, and so with versions. Locks in compliance mode outlive it.
+    #[must_use]
+    pub fn create_locking_bucket(&self, hint: &str) -> Bucket {
+        self.create(hint, "create-locking")
+    }
+
+    fn create(&self, hint: &str, command: &str) -> Bucket {
         let bucket = Bucket { s3: self.clone(), name: unique(&hint.replace('_', "-"), "-") };
-        bucket.call("create", &[]);
+        bucket.call(command, &[]);
         bucket
     }
 }
@@ -107,6 +118,25 @@ impl Bucket {
     /// Makes (or replaces) an object from a file.
     pub fn upload(&self, key: &str, path: &Path) {
         self.call("put", &[key, path.to_str().expect("a UTF-8 path")]);
+    }
+
+    /// What AWS's own library for Python, as `s3` with this bucket as `b`, says to an expression.
+    pub fn boto(&self, expression: &str) -> String {
+        let program = format!(
+            "import boto3, os\n\
+             s3 = boto3.client('s3', endpoint_url=os.environ['PGKEEP_TEST_S3_ENDPOINT'], region_name='{}')\n\
+             b = '{}'\n\
+             print({expression})",
+            S3::REGION,
+            self.name
+        );
+        let mut python = python();
+        python
+            .args(["-c", &program])
+            .envs(self.credentials())
+            .env("PGKEEP_TEST_S3_ENDPOINT", &self.s3.endpoint);
+        let out = run(&mut python, b"").unwrap_or_else(|error| panic!("{expression}: {error}"));
+        String::from_utf8(out).expect("UTF-8").trim().to_owned()
     }
 
     /// Deletes an object.

@@ -8,6 +8,7 @@ mod filters;
 mod job;
 mod keys;
 mod resolve;
+mod retention;
 mod rules;
 mod show;
 mod signals;

@@ -5,13 +5,34 @@ pub(crate) mod object;
 pub(crate) mod s3;
 
 use bytes::Bytes;
+use jiff::Timestamp;
 use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::error::Result;
-use crate::types::{Capabilities, Finished, ObjectInfo, PendingUpload, UploadPlan};
+use crate::lock::Lock;
+use crate::types::{Capabilities, Finished, ObjectInfo, PendingUpload, UploadPlan, Version};
 
 /// Objects in the order of a listing.
 pub(crate) type Listing = Box<dyn Iterator<Item = Result<ObjectInfo>> + Send>;
+
+/// Versions in the order of a listing.
+pub(crate) type VersionListing = Box<dyn Iterator<Item = Result<Version>> + Send>;
+
+/// Where an object is, for another backend to copy it without its bytes passing through us.
+#[derive(Debug, Clone)]
+pub(crate) enum Place {
+    /// A file.
+    File(PathBuf),
+    /// An object of a bucket, by its whole key.
+    Bucket {
+        /// What tells whether two buckets are of one server.
+        server: String,
+        bucket: String,
+        key: String,
+    },
+}
 
 /// One place for objects. Keys and prefixes have been checked. All calls block.
 ///
@@ -40,6 +61,22 @@ pub(crate) trait Backend: Send + Sync {
     fn pending_uploads(&self, prefix: &str) -> Result<Vec<PendingUpload>>;
     /// Removes what an upload left behind; it being gone already is fine.
     fn abort_upload(&self, pending: &PendingUpload) -> Result<()>;
+    /// What keeps the object from being deleted.
+    fn retention(&self, key: &str) -> Result<Option<Lock>>;
+    /// Puts a legal hold on the object, or takes it off.
+    fn set_legal_hold(&self, key: &str, on: bool) -> Result<()>;
+    /// The same place, where all that is written gets the lock that the URL asks for; `None` where it asks for none.
+    fn locking(&self, from: Timestamp) -> Result<Option<Arc<dyn Backend>>>;
+    /// The versions of all objects whose keys begin with `prefix`.
+    fn versions(&self, prefix: &str) -> Result<VersionListing>;
+    /// Removes one version; it being gone already is fine.
+    fn delete_version(&self, version: &Version) -> Result<()>;
+    /// Where the object is, if copies from there are possible.
+    fn place(&self, key: &str) -> Result<Option<Place>>;
+    /// Whether [`copy_from`](Self::copy_from) can copy what is there.
+    fn can_copy_from(&self, place: &Place) -> bool;
+    /// Copies an object of `size` bytes.
+    fn copy_from(&self, key: &str, source: &Place, size: u64, part_size: Option<u64>) -> Result<ObjectInfo>;
 }
 
 /// Where the bytes of one upload go.

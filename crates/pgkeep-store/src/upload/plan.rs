@@ -15,6 +15,8 @@ pub(crate) const MAX_PARTS: u32 = 10_000;
 pub(crate) const MIN_PART: u64 = 5 << 20;
 /// The largest part S3 takes.
 pub(crate) const MAX_PART: u64 = 5 << 30;
+/// The largest object S3 takes, as its first quota was and as servers of its kind have it.
+pub(crate) const MAX_OBJECT: u64 = 5 << 40;
 /// The smallest part we plan: fewer requests than S3's own 5 MiB, still cheap to keep in memory.
 pub(crate) const SMALLEST_PLANNED: u64 = 8 << 20;
 
@@ -34,7 +36,7 @@ pub(crate) struct Sizes {
 }
 
 /// Plans the part size: the smallest MiB multiple, at least 8 MiB, at which twice the estimate fits
-/// into 10,000 parts.
+/// into as many parts as the store allows, and 10,000 at most: their hashes stand in the manifest.
 pub(crate) fn sizes(url: &str, plan: &UploadPlan, can: &Capabilities) -> Result<Sizes> {
     let too_large = |cause: String| {
         Err(StoreError::new(
@@ -55,14 +57,20 @@ pub(crate) fn sizes(url: &str, plan: &UploadPlan, can: &Capabilities) -> Result<
         }
         Some(size) => size,
         None => {
-            let roomy = expected.saturating_mul(2).div_ceil(u64::from(MAX_PARTS));
-            roomy.max(SMALLEST_PLANNED).next_multiple_of(1 << 20).min(MAX_PART)
+            let roomy = expected.saturating_mul(2).div_ceil(u64::from(can.part_limit.min(MAX_PARTS)));
+            roomy.max(SMALLEST_PLANNED).next_multiple_of(1 << 20).min(can.max_part_size)
         }
     };
     let max_size = match can.multipart {
-        true => part_size.saturating_mul(u64::from(can.part_limit)),
-        false => u64::MAX,
+        true => part_size.saturating_mul(u64::from(can.part_limit)).min(can.max_object_size),
+        false => can.max_object_size,
     };
+    if expected > can.max_object_size {
+        return too_large(format!(
+            "about {expected} bytes are expected, and the store takes objects of {} bytes at most",
+            can.max_object_size
+        ));
+    }
     if expected > max_size {
         return too_large(format!(
             "about {expected} bytes are expected, and {} parts of {part_size} bytes hold {max_size}",
@@ -103,6 +111,9 @@ mod tests {
         max_part_size: MAX_PART,
         lists_pending: true,
         pending_are_dead: false,
+        max_object_size: MAX_OBJECT,
+        versions: true,
+        locks: true,
     };
 
     fn planned(head_len: u64, expected_size: u64) -> Result<Sizes> {
@@ -118,7 +129,7 @@ mod tests {
 
     #[test]
     fn twice_the_estimate_fits_into_ten_thousand_parts() {
-        for size in [50 << 30, 1 << 40, 5 << 40, 20u64 << 40] {
+        for size in [50 << 30, 1 << 40, 2 << 40] {
             let s = planned(100, size).unwrap();
             assert!(s.max_size >= 2 * size, "{size}: {s:?}");
             assert!(s.part_size <= MAX_PART);
@@ -127,9 +138,23 @@ mod tests {
 
     #[test]
     fn what_cannot_fit_is_refused_before_the_first_byte() {
-        assert!(planned(0, 48 << 40).is_ok());
-        let e = planned(0, 49 << 40).unwrap_err();
-        assert!(matches!(e, StoreError::TooLarge(_)), "{e}");
+        assert_eq!(planned(0, 5 << 40).unwrap().max_size, 5 << 40);
+        let e = planned(0, (5 << 40) + 1).unwrap_err();
+        assert!(
+            matches!(e, StoreError::TooLarge(_)) && e.cause().contains("objects of 5497558138880 bytes"),
+            "{e}"
+        );
+        let few = Capabilities { part_limit: 100, ..BUCKET };
+        let e = sizes("s3://b", &UploadPlan::new(0, 1 << 40), &few).unwrap_err();
+        assert!(matches!(e, StoreError::TooLarge(_)) && e.cause().contains("100 parts"), "{e}");
+    }
+
+    #[test]
+    fn a_store_of_fewer_parts_gets_larger_ones() {
+        let few = Capabilities { part_limit: 1000, ..BUCKET };
+        let sizes = sizes("s3://b", &UploadPlan::new(0, 100 << 30), &few).unwrap();
+        assert_eq!(sizes.part_size, 205 << 20);
+        assert!(sizes.max_size >= 200 << 30);
     }
 
     #[test]

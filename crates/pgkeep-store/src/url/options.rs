@@ -1,6 +1,9 @@
 //! What can stand behind the `?` of a store's URL. Never a secret: those come from the environment.
 
 use std::fmt;
+use std::time::Duration;
+
+use crate::lock::LockPolicy;
 
 /// How S3 encrypts at rest; see
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/serv-side-encryption.html>.
@@ -38,16 +41,48 @@ pub struct S3Options {
     pub sse: Option<Sse>,
     /// `kms-key=<arn or id>`, with `sse=aws:kms`. Otherwise the account's default key.
     pub kms_key: Option<String>,
+    /// `bucket-key=true` or `false`, with `sse=aws:kms`: whether S3 derives the objects' keys from one key of the
+    /// bucket, which spares requests to KMS. Otherwise as the bucket is set up.
+    pub bucket_key: Option<bool>,
+    /// `lock=governance` or `compliance` with `lock-days=30`, `legal-hold=true`: what
+    /// [`Store::locking`](crate::Store::locking) puts on objects.
+    pub lock: LockPolicy,
     /// `storage-class=STANDARD_IA`, for objects and multipart uploads alike.
     pub storage_class: Option<String>,
     /// `unsigned-payload=true`: leave bodies out of the signature, which saves a hash of everything
     /// sent. The default is `false`: the signature is what makes the server check what it received.
     pub unsigned_payload: Option<bool>,
-    /// `checksum=sha256` or `none`: send and store a SHA-256 with each object and part. The default is
-    /// `sha256` at AWS, where buckets with a default object lock insist on one
+    /// `checksum=sha256`, `crc64nvme` or `none`: send and store a checksum with each object and part. The
+    /// default is `sha256` at AWS, where buckets with a default object lock insist on one
     /// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock-managing.html>), and `none`
     /// with an endpoint, since not every server knows these headers.
-    pub checksum: Option<bool>,
+    pub checksum: Option<Checksum>,
+    /// `part-limit=1000`: how many parts an object may have at this server. Otherwise 10,000.
+    pub part_limit: Option<u32>,
+    /// `retry-for=5m`: how long a request that fails is tried again. Otherwise as the store is opened.
+    pub retry_for: Option<Duration>,
+}
+
+/// What S3 checks and keeps the bytes of objects and parts by; see
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html>.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Checksum {
+    /// `checksum=sha256`: cryptographic, and comparable with the hashes of a finished upload.
+    Sha256,
+    /// `checksum=crc64nvme`: of the whole object, and cheaper.
+    Crc64Nvme,
+    /// `checksum=none`: only the signature's hash guards the bytes on their way.
+    None,
+}
+
+impl fmt::Display for Checksum {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Checksum::Sha256 => "sha256",
+            Checksum::Crc64Nvme => "crc64nvme",
+            Checksum::None => "none",
+        })
+    }
 }
 
 /// The options of an `az://` URL. Keys and tokens come from the environment (`AZURE_STORAGE_ACCOUNT_KEY`,
@@ -58,6 +93,8 @@ pub struct AzureOptions {
     pub account: Option<String>,
     /// `endpoint=<URL>`, for other clouds and the emulator.
     pub endpoint: Option<String>,
+    /// `retry-for=5m`: how long a request that fails is tried again. Otherwise as the store is opened.
+    pub retry_for: Option<Duration>,
 }
 
 /// The options of a `gs://` URL. Credentials come from `GOOGLE_APPLICATION_CREDENTIALS`, gcloud's own
@@ -66,6 +103,8 @@ pub struct AzureOptions {
 pub struct GoogleOptions {
     /// `endpoint=<URL>`, for the emulator and private endpoints.
     pub endpoint: Option<String>,
+    /// `retry-for=5m`: how long a request that fails is tried again. Otherwise as the store is opened.
+    pub retry_for: Option<Duration>,
 }
 
 /// Shows the options that are set as the query of a URL.
@@ -83,9 +122,13 @@ impl fmt::Display for Query<'_> {
     }
 }
 
+fn seconds(time: Duration) -> String {
+    format!("{}s", time.as_secs())
+}
+
 impl S3Options {
     pub(crate) fn pairs(&self) -> Vec<(&'static str, Option<String>)> {
-        let checksum = |on: bool| if on { "sha256" } else { "none" };
+        let lock = self.lock.retention;
         vec![
             ("region", self.region.clone()),
             ("endpoint", self.endpoint.clone()),
@@ -93,21 +136,31 @@ impl S3Options {
             ("profile", self.profile.clone()),
             ("sse", self.sse.map(|s| s.to_string())),
             ("kms-key", self.kms_key.clone()),
+            ("bucket-key", self.bucket_key.map(|b| b.to_string())),
+            ("lock", lock.map(|(mode, _)| mode.to_string())),
+            ("lock-days", lock.map(|(_, days)| days.to_string())),
+            ("legal-hold", self.lock.legal_hold.then(|| true.to_string())),
             ("storage-class", self.storage_class.clone()),
             ("unsigned-payload", self.unsigned_payload.map(|b| b.to_string())),
-            ("checksum", self.checksum.map(|on| checksum(on).to_owned())),
+            ("checksum", self.checksum.map(|c| c.to_string())),
+            ("part-limit", self.part_limit.map(|n| n.to_string())),
+            ("retry-for", self.retry_for.map(seconds)),
         ]
     }
 }
 
 impl AzureOptions {
     pub(crate) fn pairs(&self) -> Vec<(&'static str, Option<String>)> {
-        vec![("account", self.account.clone()), ("endpoint", self.endpoint.clone())]
+        vec![
+            ("account", self.account.clone()),
+            ("endpoint", self.endpoint.clone()),
+            ("retry-for", self.retry_for.map(seconds)),
+        ]
     }
 }
 
 impl GoogleOptions {
     pub(crate) fn pairs(&self) -> Vec<(&'static str, Option<String>)> {
-        vec![("endpoint", self.endpoint.clone())]
+        vec![("endpoint", self.endpoint.clone()), ("retry-for", self.retry_for.map(seconds))]
     }
 }

@@ -4,10 +4,12 @@ use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_enco
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::time::Duration;
 
-use super::options::{AzureOptions, GoogleOptions, Query, S3Options, Sse};
+use super::options::{AzureOptions, Checksum, GoogleOptions, Query, S3Options, Sse};
 use crate::error::{Result, StoreError};
 use crate::key;
+use crate::lock::{LockMode, LockPolicy};
 
 /// Where a store is.
 ///
@@ -100,14 +102,16 @@ impl FromStr for StoreUrl {
                 options: s3_options(&options)?,
             }),
             "az" => {
-                options.none_but(&["account", "endpoint"])?;
-                let options = AzureOptions { account: options.get("account"), endpoint: options.endpoint()? };
+                options.none_but(&names(&AzureOptions::default().pairs()))?;
+                let (account, endpoint) = (options.get("account"), options.endpoint()?);
+                let options = AzureOptions { account, endpoint, retry_for: options.retry_for()? };
                 let prefix = checked_prefix(&shown, &prefix)?;
                 Ok(StoreUrl::Azure { container: host.to_owned(), prefix, options })
             }
             "gs" => {
-                options.none_but(&["endpoint"])?;
-                let options = GoogleOptions { endpoint: options.endpoint()? };
+                options.none_but(&names(&GoogleOptions::default().pairs()))?;
+                let (endpoint, retry_for) = (options.endpoint()?, options.retry_for()?);
+                let options = GoogleOptions { endpoint, retry_for };
                 Ok(StoreUrl::Google {
                     bucket: host.to_owned(),
                     prefix: checked_prefix(&shown, &prefix)?,
@@ -134,14 +138,17 @@ fn folder(path: &str) -> Result<StoreUrl> {
 }
 
 fn s3_options(pairs: &Pairs<'_>) -> Result<S3Options> {
-    let known: Vec<_> = S3Options::default().pairs().into_iter().map(|(key, _)| key).collect();
-    pairs.none_but(&known)?;
+    pairs.none_but(&names(&S3Options::default().pairs()))?;
     let sse = pairs.choice("sse", &[("AES256", Sse::S3), ("aws:kms", Sse::Kms)])?;
     let kms_key = pairs.get("kms-key");
     if kms_key.is_some() && sse != Some(Sse::Kms) {
         return Err(invalid(pairs.url, "kms-key works only with KMS", "add sse=aws:kms"));
     }
     let yes_no = &[("true", true), ("false", false)];
+    let bucket_key = pairs.choice("bucket-key", yes_no)?;
+    if bucket_key.is_some() && sse != Some(Sse::Kms) {
+        return Err(invalid(pairs.url, "bucket-key works only with KMS", "add sse=aws:kms"));
+    }
     Ok(S3Options {
         region: pairs.get("region"),
         endpoint: pairs.endpoint()?,
@@ -149,10 +156,39 @@ fn s3_options(pairs: &Pairs<'_>) -> Result<S3Options> {
         profile: pairs.get("profile"),
         sse,
         kms_key,
+        bucket_key,
+        lock: lock(pairs)?,
         storage_class: pairs.get("storage-class"),
         unsigned_payload: pairs.choice("unsigned-payload", yes_no)?,
-        checksum: pairs.choice("checksum", &[("sha256", true), ("none", false)])?,
+        checksum: pairs.choice("checksum", &CHECKSUMS)?,
+        part_limit: pairs.number("part-limit")?,
+        retry_for: pairs.retry_for()?,
     })
+}
+
+const CHECKSUMS: [(&str, Checksum); 3] =
+    [("sha256", Checksum::Sha256), ("crc64nvme", Checksum::Crc64Nvme), ("none", Checksum::None)];
+
+fn lock(pairs: &Pairs<'_>) -> Result<LockPolicy> {
+    let modes = [("governance", LockMode::Governance), ("compliance", LockMode::Compliance)];
+    let retention = match (pairs.choice("lock", &modes)?, pairs.number("lock-days")?) {
+        (Some(mode), Some(days)) => Some((mode, days)),
+        (None, None) => None,
+        (Some(_), None) => return Err(invalid(pairs.url, "lock has no end", "add lock-days=30 or so")),
+        (None, Some(_)) => {
+            return Err(invalid(
+                pairs.url,
+                "lock-days goes with lock",
+                "add lock=governance or lock=compliance",
+            ));
+        }
+    };
+    let legal_hold = pairs.choice("legal-hold", &[("true", true), ("false", false)])?.unwrap_or(false);
+    Ok(LockPolicy { retention, legal_hold })
+}
+
+fn names(pairs: &[(&'static str, Option<String>)]) -> Vec<&'static str> {
+    pairs.iter().map(|(name, _)| *name).collect()
 }
 
 /// The pairs of a query, each key at most once.
@@ -202,6 +238,27 @@ impl<'a> Pairs<'a> {
                     format!("{key}={value} is not known"),
                     format!("use {}", names.join(" or ")),
                 ))
+            }
+        }
+    }
+
+    /// A whole number of at least 1.
+    fn number(&self, key: &str) -> Result<Option<u32>> {
+        let Some(value) = self.get(key) else { return Ok(None) };
+        match value.parse() {
+            Ok(number) if number > 0 => Ok(Some(number)),
+            _ => Err(invalid(self.url, format!("{key}={value} is no number from 1 on"), "")),
+        }
+    }
+
+    fn retry_for(&self) -> Result<Option<Duration>> {
+        let Some(value) = self.get("retry-for") else { return Ok(None) };
+        let time = value.parse::<jiff::SignedDuration>().ok().and_then(|d| Duration::try_from(d).ok());
+        match time {
+            Some(time) => Ok(Some(time)),
+            None => {
+                let cause = format!("retry-for={value} is no length of time");
+                Err(invalid(self.url, cause, "write it like 30s, 5m or 1h"))
             }
         }
     }

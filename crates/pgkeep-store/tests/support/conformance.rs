@@ -35,6 +35,8 @@ macro_rules! conformance {
             a_small_upload_that_was_expected_to_be_large_arrives
             many_threads_can_use_one_store
             the_stores_url_can_be_read_again
+            a_copy_within_the_store_is_its_original
+            what_a_store_cannot_do_it_says
         );
     };
 }
@@ -373,4 +375,48 @@ pub fn the_stores_url_can_be_read_again(bed: &Bed) {
     let key = unique("key");
     assert!(bed.store.url_of(&key).ends_with(&format!("/{key}")));
     assert!(!bed.store.url_of(&key).contains('?'));
+}
+
+pub fn a_copy_within_the_store_is_its_original(bed: &Bed) {
+    let store = &bed.store;
+    if !store.can_copy_from(store) {
+        store.put("k", "v".into()).unwrap();
+        let e = store.copy_from("l", store, "k", None).unwrap_err();
+        assert!(matches!(e, StoreError::Unsupported(_)), "{e:?}");
+        assert_eq!(keys(store, ""), ["k"]);
+        return;
+    }
+    upload(bed, "large", 10, 2 * bed.part + 5, bed.part).unwrap();
+    store.put("empty", "".into()).unwrap();
+    store.put("sm\u{e4}ll one", "+ % &".into()).unwrap();
+    for (from, part) in
+        [("large", Some(bed.part)), ("large", None), ("empty", None), ("sm\u{e4}ll one", Some(bed.part))]
+    {
+        let copy = store.copy_from("a copy/of \u{fc}", store, from, part).unwrap();
+        assert_eq!((copy.key.as_str(), copy.size), ("a copy/of \u{fc}", store.head(from).unwrap().size));
+        assert!(store.get("a copy/of \u{fc}").unwrap() == store.get(from).unwrap(), "{from} {part:?}");
+    }
+    assert!(store.copy_from("x", store, "missing", None).unwrap_err().is_not_found());
+    assert!(store.head("x").unwrap_err().is_not_found());
+    nothing_pending(store);
+}
+
+pub fn what_a_store_cannot_do_it_says(bed: &Bed) {
+    let (store, can) = (&bed.store, bed.store.capabilities());
+    store.put("k", "v".into()).unwrap();
+    assert_eq!(store.retention("k").unwrap(), None);
+    let versions: Vec<_> = store.versions("").unwrap().collect::<Result<_, _>>().unwrap();
+    match can.versions {
+        true => {
+            assert_eq!(versions.len(), 1, "{versions:?}");
+            assert!(versions[0].key == "k" && versions[0].is_latest && !versions[0].is_delete_marker);
+        }
+        false => assert_eq!(versions, []),
+    }
+    if !can.locks {
+        let e = store.set_legal_hold("k", true).unwrap_err();
+        assert!(matches!(e, StoreError::Unsupported(_)), "{e:?}");
+    }
+    store.locking(jiff::Timestamp::now()).unwrap().put("l", "v".into()).unwrap();
+    assert_eq!(store.retention("l").unwrap(), None, "the URL asks for no lock");
 }

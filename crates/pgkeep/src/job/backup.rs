@@ -95,6 +95,7 @@ impl BackupJob<'_> {
             files: Vec::new(),
             globals: globals_record,
             encryption,
+            adopted: None,
             dump: report,
         };
         let commit = || {

@@ -7,14 +7,16 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::ops::Range;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::error::meaning;
 use super::list::{Walk, target_key};
 use super::partial::{Partial, dead, sync_folder_of};
 use super::upload::FolderSink;
-use crate::backend::{Backend, Listing, Sink};
+use crate::backend::{Backend, Listing, Place, Sink, VersionListing};
 use crate::error::{Result, StoreError};
-use crate::types::{Capabilities, ObjectInfo, PendingUpload, UploadPlan};
+use crate::lock::Lock;
+use crate::types::{Capabilities, ObjectInfo, PendingUpload, UploadPlan, Version};
 use crate::upload::plan;
 
 /// A folder.
@@ -36,6 +38,10 @@ impl Folder {
     fn fail(&self, key: &str) -> impl Fn(io::Error) -> StoreError {
         let url = format!("{}/{key}", self.url);
         move |e| meaning(&url, &e)
+    }
+
+    fn unsupported(&self, key: &str, what: &str) -> StoreError {
+        StoreError::new(StoreError::Unsupported, format!("{}/{key}", self.url), what, "")
     }
 
     /// Opens an object. A folder is none.
@@ -95,6 +101,9 @@ impl Backend for Folder {
             max_part_size: plan::MAX_PART,
             lists_pending: true,
             pending_are_dead: true,
+            max_object_size: u64::MAX,
+            versions: false,
+            locks: false,
         }
     }
 
@@ -219,5 +228,53 @@ impl Backend for Folder {
             Ok(None) => Ok(()),
             Err(e) => Err(self.fail(id)(e)),
         }
+    }
+
+    fn retention(&self, _key: &str) -> Result<Option<Lock>> {
+        Ok(None)
+    }
+
+    fn set_legal_hold(&self, key: &str, _on: bool) -> Result<()> {
+        Err(self.unsupported(key, "a folder has no legal hold"))
+    }
+
+    fn locking(&self, _from: Timestamp) -> Result<Option<Arc<dyn Backend>>> {
+        Ok(None)
+    }
+
+    fn versions(&self, _prefix: &str) -> Result<VersionListing> {
+        Ok(Box::new(std::iter::empty()))
+    }
+
+    fn delete_version(&self, version: &Version) -> Result<()> {
+        Err(self.unsupported(&version.key, "a folder has no versions"))
+    }
+
+    fn place(&self, key: &str) -> Result<Option<Place>> {
+        Ok(Some(Place::File(self.path(key))))
+    }
+
+    fn can_copy_from(&self, place: &Place) -> bool {
+        matches!(place, Place::File(_))
+    }
+
+    /// Shares the blocks where the file system can (btrfs, XFS), copies in the kernel else.
+    fn copy_from(
+        &self,
+        key: &str,
+        source: &Place,
+        _size: u64,
+        _part_size: Option<u64>,
+    ) -> Result<ObjectInfo> {
+        let Place::File(from) = source else {
+            return Err(self.unsupported(key, "a copy of what is no file"));
+        };
+        let copy = || {
+            let mut partial = Partial::create(&self.root, &self.path(key))?;
+            io::copy(&mut File::open(from)?, &mut partial.file)?;
+            partial.publish()?;
+            Ok(info(key.to_owned(), &partial.file.metadata()?))
+        };
+        copy().map_err(self.fail(key))
     }
 }

@@ -6,6 +6,7 @@ use object_store::azure::MicrosoftAzureBuilder;
 use std::sync::Arc;
 
 use super::error::meaning;
+use super::promises::Promises;
 use super::store::{Objects, Remote};
 use crate::error::Result;
 use crate::open::OpenOptions;
@@ -23,6 +24,7 @@ pub(crate) fn open(
     options: &AzureOptions,
     open: &OpenOptions,
 ) -> Result<Objects> {
+    let open = &open.with_retry_for(options.retry_for);
     let build = |timeout, retry_budget| {
         let client = open.client(timeout).with_allow_http(true);
         let mut builder = MicrosoftAzureBuilder::from_env()
@@ -43,8 +45,12 @@ pub(crate) fn open(
         prefix: prefix.to_owned(),
         control,
         data: data.clone(),
-        parts: data,
-        pending: None,
+        parts: data.clone(),
+        puts: data.clone(),
+        begins: data,
+        server: None,
+        promises: Promises::default(),
+        beyond: None,
         attributes: Default::default(),
         conditional: None,
         capabilities: Capabilities {
@@ -55,6 +61,9 @@ pub(crate) fn open(
             max_part_size: 4_000 << 20,
             lists_pending: false,
             pending_are_dead: false,
+            max_object_size: 50_000 * (4_000 << 20),
+            versions: false,
+            locks: false,
         },
         url,
     }))

@@ -6,11 +6,12 @@ use object_store::gcp::GoogleCloudStorageBuilder;
 use std::sync::Arc;
 
 use super::error::meaning;
+use super::promises::Promises;
 use super::store::{Objects, Remote};
 use crate::error::Result;
 use crate::open::OpenOptions;
 use crate::types::Capabilities;
-use crate::upload::plan::{MAX_PART, MAX_PARTS, MIN_PART};
+use crate::upload::plan::{MAX_OBJECT, MAX_PART, MAX_PARTS, MIN_PART};
 use crate::url::{GoogleOptions, StoreUrl};
 
 /// Opens `bucket`.
@@ -24,6 +25,7 @@ pub(crate) fn open(
     options: &GoogleOptions,
     open: &OpenOptions,
 ) -> Result<Objects> {
+    let open = &open.with_retry_for(options.retry_for);
     let build = |timeout, retry_budget| {
         let client = open.client(timeout).with_allow_http(true);
         let mut builder = GoogleCloudStorageBuilder::from_env()
@@ -41,8 +43,12 @@ pub(crate) fn open(
         prefix: prefix.to_owned(),
         control,
         data: data.clone(),
-        parts: data,
-        pending: None,
+        parts: data.clone(),
+        puts: data.clone(),
+        begins: data,
+        server: None,
+        promises: Promises::default(),
+        beyond: None,
         attributes: Default::default(),
         conditional: None,
         capabilities: Capabilities {
@@ -53,6 +59,9 @@ pub(crate) fn open(
             max_part_size: MAX_PART,
             lists_pending: false,
             pending_are_dead: false,
+            max_object_size: MAX_OBJECT,
+            versions: false,
+            locks: false,
         },
         url,
     }))

@@ -4,9 +4,10 @@ use object_store::memory::InMemory;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock};
 
+use super::promises::Promises;
 use super::store::{Objects, Remote};
 use crate::types::Capabilities;
-use crate::upload::plan::MAX_PART;
+use crate::upload::plan::{MAX_OBJECT, MAX_PART};
 use crate::url::StoreUrl;
 
 static STORES: OnceLock<Mutex<HashMap<String, Arc<InMemory>>>> = OnceLock::new();
@@ -21,8 +22,12 @@ pub(crate) fn open(url: StoreUrl, name: &str) -> Objects {
         prefix: String::new(),
         control: store.clone(),
         data: store.clone(),
-        parts: store,
-        pending: None,
+        parts: store.clone(),
+        puts: store.clone(),
+        begins: store,
+        server: None,
+        promises: Promises::default(),
+        beyond: None,
         attributes: Default::default(),
         conditional: None,
         capabilities: Capabilities {
@@ -33,6 +38,9 @@ pub(crate) fn open(url: StoreUrl, name: &str) -> Objects {
             max_part_size: MAX_PART,
             lists_pending: false,
             pending_are_dead: false,
+            max_object_size: MAX_OBJECT,
+            versions: false,
+            locks: false,
         },
     })
 }

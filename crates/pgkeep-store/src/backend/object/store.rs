@@ -11,27 +11,32 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
+use super::beyond::{Beyond, CopySource};
 use super::conditional;
 use super::error::meaning;
 use super::list::Pages;
+use super::promises::{self, Promises};
 use super::upload::PartsSink;
-use crate::backend::{Backend, Listing, Sink};
+use super::versions::Versions;
+use crate::backend::{Backend, Listing, Place, Sink, VersionListing};
 use crate::error::{Result, StoreError};
+use crate::lock::Lock;
 use crate::runtime::run;
-use crate::types::{Capabilities, ObjectInfo, PendingUpload, UploadPlan};
+use crate::types::{Capabilities, ObjectInfo, PendingUpload, UploadPlan, Version};
 use crate::upload::plan;
 use crate::url::StoreUrl;
 
-/// What a kind of store adds where `object_store` ends. Keys here include the store's prefix.
-#[async_trait::async_trait]
-pub(crate) trait Pending: Send + Sync {
-    /// Fails quickly if the server cannot be reached at all.
-    async fn reach(&self) -> Result<()>;
-    /// The multipart uploads in progress whose keys begin with `prefix`.
-    async fn list(&self, prefix: &str) -> Result<Vec<PendingUpload>>;
+/// Where a bucket is, for copies within one server.
+#[derive(Debug, Clone)]
+pub(crate) struct Server {
+    /// Its endpoint, or another name that all its buckets share.
+    pub(crate) name: String,
+    /// The bucket.
+    pub(crate) bucket: String,
 }
 
 /// An opened bucket.
+#[derive(Clone)]
 pub(crate) struct Remote {
     /// The store's URL.
     pub(crate) url: StoreUrl,
@@ -43,12 +48,19 @@ pub(crate) struct Remote {
     pub(crate) data: Arc<dyn ObjectStore>,
     /// For parts.
     pub(crate) parts: Arc<dyn MultipartStore>,
-    /// Listing multipart uploads, where that is possible.
-    pub(crate) pending: Option<Arc<dyn Pending>>,
+    /// For puts, and for the beginning of a multipart upload: what may ask for a lock.
+    pub(crate) puts: Arc<dyn ObjectStore>,
+    pub(crate) begins: Arc<dyn MultipartStore>,
+    /// For what `object_store` cannot do, where that is possible.
+    pub(crate) beyond: Option<Arc<dyn Beyond>>,
+    /// Where copies within the server are possible.
+    pub(crate) server: Option<Server>,
     /// What all objects get: the storage class.
     pub(crate) attributes: Attributes,
     /// The server's name if its conditional put is not to be trusted untried.
     pub(crate) conditional: Option<String>,
+    /// What the store must do with everything that is written.
+    pub(crate) promises: Promises,
     /// What the store can do by its kind.
     pub(crate) capabilities: Capabilities,
 }
@@ -79,6 +91,19 @@ impl Remote {
         }
     }
 
+    /// A prefix of keys with what all keys begin with.
+    pub(crate) fn full_prefix(&self, prefix: &str) -> String {
+        match self.prefix.as_str() {
+            "" => prefix.to_owned(),
+            own => format!("{own}/{prefix}"),
+        }
+    }
+
+    /// The error for what this kind of store cannot do.
+    fn unsupported(&self, what: &str) -> StoreError {
+        StoreError::new(StoreError::Unsupported, self.url.base(), what, "")
+    }
+
     pub(crate) fn fail(&self, key: &str, e: &object_store::Error) -> StoreError {
         let url = if key.is_empty() { self.url.base() } else { self.url.of(key) };
         meaning(&url, e)
@@ -102,9 +127,9 @@ impl Objects {
     /// At the first call: a server that is not there is told within seconds, while one that goes away
     /// later is waited for as long as the retry budget says.
     fn reach(&self) -> Result<Arc<Remote>> {
-        if let (Some(pending), false) = (&self.remote.pending, self.reached.load(Relaxed)) {
-            let pending = pending.clone();
-            run(async move { pending.reach().await })?;
+        if let (Some(beyond), false) = (&self.remote.beyond, self.reached.load(Relaxed)) {
+            let beyond = beyond.clone();
+            run(async move { beyond.reach().await })?;
             self.reached.store(true, Relaxed);
         }
         Ok(self.remote.clone())
@@ -136,7 +161,7 @@ async fn create(remote: &Remote, path: &Path, body: Bytes) -> object_store::Resu
     for _ in 0..8 {
         let options =
             PutOptions { mode: PutMode::Create, attributes: attributes.clone(), ..PutOptions::default() };
-        match remote.data.put_opts(path, body.clone().into(), options).await {
+        match remote.puts.put_opts(path, body.clone().into(), options).await {
             Ok(put) => return Ok(put.e_tag),
             Err(e @ object_store::Error::AlreadyExists { .. }) => {
                 if let Ok(there) = stat(&*remote.control, path).await
@@ -167,7 +192,7 @@ async fn head_then_put(remote: &Remote, path: &Path, body: Bytes) -> object_stor
         }),
         Err(object_store::Error::NotFound { .. }) => {
             let options = PutOptions { attributes: remote.attributes.clone(), ..PutOptions::default() };
-            Ok(remote.data.put_opts(path, body.into(), options).await?.e_tag)
+            Ok(remote.puts.put_opts(path, body.into(), options).await?.e_tag)
         }
         Err(e) => Err(e),
     }
@@ -220,8 +245,9 @@ impl Backend for Objects {
         run(async move {
             let (path, size) = (remote.path(&key)?, body.len());
             let options = PutOptions { attributes: remote.attributes.clone(), ..PutOptions::default() };
-            let put = remote.data.put_opts(&path, body.into(), options).await;
+            let put = remote.puts.put_opts(&path, body.into(), options).await;
             let etag = put.map_err(|e| remote.fail(&key, &e))?.e_tag;
+            promises::check(&remote, &key, &[]).await?;
             Ok(Objects::written(&key, size, etag))
         })
     }
@@ -232,6 +258,7 @@ impl Backend for Objects {
             let (path, size) = (remote.path(&key)?, body.len());
             let put = put_if_absent(&remote, &path, body).await;
             let etag = put.map_err(|e| remote.fail(&key, &e))?;
+            promises::check(&remote, &key, &[]).await?;
             Ok(Objects::written(&key, size, etag))
         })
     }
@@ -327,13 +354,10 @@ impl Backend for Objects {
 
     fn pending_uploads(&self, prefix: &str) -> Result<Vec<PendingUpload>> {
         let remote = self.reach()?;
-        let Some(pending) = remote.pending.clone() else { return Ok(Vec::new()) };
-        let full = match remote.prefix.as_str() {
-            "" => prefix.to_owned(),
-            own => format!("{own}/{prefix}"),
-        };
+        let Some(beyond) = remote.beyond.clone() else { return Ok(Vec::new()) };
+        let full = remote.full_prefix(prefix);
         run(async move {
-            let found = pending.list(&full).await?;
+            let found = beyond.uploads(&full).await.map_err(|e| remote.fail("", &e))?;
             let below = |p: PendingUpload| Some(PendingUpload { key: remote.key(&p.key)?, ..p });
             Ok(found.into_iter().filter_map(below).collect())
         })
@@ -348,6 +372,108 @@ impl Backend for Objects {
                 Err(StoreError::NotFound(_)) => Ok(()),
                 r => r,
             }
+        })
+    }
+
+    fn retention(&self, key: &str) -> Result<Option<Lock>> {
+        let (remote, key) = (self.reach()?, key.to_owned());
+        let Some(beyond) = remote.beyond.clone() else { return Ok(None) };
+        run(async move {
+            let kept = beyond.look(remote.path(&key)?.as_ref(), None).await;
+            let lock = kept.map_err(|e| remote.fail(&key, &e))?.lock;
+            Ok(Some(lock).filter(|lock| *lock != Lock::default()))
+        })
+    }
+
+    fn set_legal_hold(&self, key: &str, on: bool) -> Result<()> {
+        let (remote, key) = (self.reach()?, key.to_owned());
+        let Some(beyond) = remote.beyond.clone() else {
+            return Err(remote.unsupported("this kind of store has no legal hold"));
+        };
+        run(async move {
+            let set = beyond.set_legal_hold(remote.path(&key)?.as_ref(), on).await;
+            set.map_err(|e| remote.fail(&key, &e))
+        })
+    }
+
+    fn locking(&self, from: Timestamp) -> Result<Option<Arc<dyn Backend>>> {
+        let remote = self.reach()?;
+        let Some(beyond) = remote.beyond.clone() else { return Ok(None) };
+        let Some(locking) = run(async move { beyond.locking(from).await })? else { return Ok(None) };
+        let promises = Promises { lock: locking.lock, ..remote.promises.clone() };
+        let (puts, begins, beyond) = (locking.puts, locking.begins, Some(locking.beyond));
+        let remote = Remote { puts, begins, beyond, promises, ..Remote::clone(&remote) };
+        Ok(Some(Arc::new(Objects {
+            remote: Arc::new(remote),
+            reached: true.into(),
+            bucket_seen: Arc::default(),
+        })))
+    }
+
+    fn versions(&self, prefix: &str) -> Result<VersionListing> {
+        let remote = self.reach()?;
+        match remote.beyond.clone() {
+            Some(beyond) => Ok(Box::new(Versions::new(remote, beyond, prefix))),
+            None => Ok(Box::new(std::iter::empty())),
+        }
+    }
+
+    fn delete_version(&self, version: &Version) -> Result<()> {
+        let (remote, Version { key, id, .. }) = (self.reach()?, version.clone());
+        let Some(beyond) = remote.beyond.clone() else {
+            return Err(remote.unsupported("this kind of store has no versions"));
+        };
+        run(async move {
+            let full = remote.path(&key)?;
+            match beyond.delete_version(full.as_ref(), &id).await.map_err(|e| remote.fail(&key, &e)) {
+                Err(StoreError::NotFound(_)) => Ok(()),
+                Err(e @ StoreError::PermissionDenied(_)) => {
+                    // Servers refuse in words of their own.
+                    let lock =
+                        beyond.look(full.as_ref(), Some(&id)).await.map(|kept| kept.lock).unwrap_or_default();
+                    match lock.holds(Timestamp::now()) {
+                        true => Err(StoreError::new(
+                            StoreError::Locked,
+                            remote.url.of(&key),
+                            format_args!("version {id} is {lock}"),
+                            "it can be deleted when the lock has ended",
+                        )),
+                        false => Err(e),
+                    }
+                }
+                r => r,
+            }
+        })
+    }
+
+    fn place(&self, key: &str) -> Result<Option<Place>> {
+        let Some(Server { name, bucket }) = self.remote.server.clone() else { return Ok(None) };
+        Ok(Some(Place::Bucket { server: name, bucket, key: self.remote.path(key)?.to_string() }))
+    }
+
+    fn can_copy_from(&self, place: &Place) -> bool {
+        let own = self.remote.server.as_ref();
+        own.is_some_and(|own| matches!(place, Place::Bucket { server, .. } if *server == own.name))
+    }
+
+    fn copy_from(&self, key: &str, source: &Place, size: u64, part_size: Option<u64>) -> Result<ObjectInfo> {
+        let (remote, key) = (self.reach()?, key.to_owned());
+        let (Some(beyond), Place::Bucket { bucket, key: from, .. }) = (remote.beyond.clone(), source) else {
+            return Err(remote.unsupported("a copy within the server"));
+        };
+        let source = CopySource { bucket: bucket.clone(), key: from.clone(), size };
+        let sizes = plan::sizes(
+            &remote.url.of(&key),
+            &UploadPlan { expected_size: size, part_size, ..UploadPlan::default() },
+            &remote.capabilities,
+        )?;
+        run(async move {
+            let path = remote.path(&key)?;
+            let copied = beyond.copy(&source, path.as_ref(), sizes.part_size).await;
+            copied.map_err(|e| remote.fail(&key, &e))?;
+            promises::check(&remote, &key, &[]).await?;
+            let meta = remote.control.head(&path).await.map_err(|e| remote.fail(&key, &e))?;
+            Ok(info(key, &meta))
         })
     }
 }

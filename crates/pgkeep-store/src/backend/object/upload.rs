@@ -8,6 +8,7 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 
 use super::conditional;
+use super::promises;
 use super::store::{Remote, stat};
 use crate::backend::Sink;
 use crate::error::{Result, StoreError};
@@ -68,10 +69,10 @@ impl PartsSink {
         let attributes = conditional::with_token(&remote.attributes, &self.token);
         let id = run(async move {
             let options = PutMultipartOptions { attributes, ..PutMultipartOptions::default() };
-            let begun = match remote.parts.create_multipart_opts(&path, options).await {
+            let begun = match remote.begins.create_multipart_opts(&path, options).await {
                 // Azure: no token then, and none needed, since a block list can be committed twice.
                 Err(object_store::Error::NotSupported { .. }) if remote.attributes.is_empty() => {
-                    remote.parts.create_multipart(&path).await
+                    remote.begins.create_multipart(&path).await
                 }
                 begun => begun,
             };
@@ -140,8 +141,9 @@ impl PartsSink {
         let (size, part_size) = (self.position, self.sizes.part_size);
         run(async move {
             let options = PutOptions { attributes: remote.attributes.clone(), ..PutOptions::default() };
-            let put = remote.data.put_opts(&path, PutPayload::from_iter(body.clone()), options).await;
+            let put = remote.puts.put_opts(&path, PutPayload::from_iter(body.clone()), options).await;
             let etag = put.map_err(|e| remote.fail(&key, &e))?.e_tag;
+            promises::check(&remote, &key, &[]).await?;
             let hash = hash_off_thread(body).await.map_err(|e| broken(&remote.url.of(&key), &e))?;
             let parts = if size == 0 { Vec::new() } else { vec![hash] };
             Ok(Finished { size, part_size, parts, etag })
@@ -152,7 +154,8 @@ impl PartsSink {
     fn complete(&mut self) -> Result<Finished> {
         let id = self.begin()?;
         self.stored.sort_unstable_by_key(|s| s.index);
-        let parts = self.stored.iter().map(|s| s.hash).collect();
+        let parts: Vec<_> = self.stored.iter().map(|s| s.hash).collect();
+        let hashes = parts.clone();
         let ids: Vec<_> = self.stored.iter().map(|s| s.id.clone()).collect();
         let (remote, path, key) = (self.remote.clone(), self.path.clone(), self.key.clone());
         let (size, part_size, token) = (self.position, self.sizes.part_size, self.token.clone());
@@ -160,7 +163,7 @@ impl PartsSink {
             let completed = remote.parts.complete_multipart(&path, &id, ids).await;
             // Not every server tells the tag with its answer, and what it made is better seen than believed.
             let there = stat(&*remote.control, &path).await;
-            match (completed, there) {
+            let etag = match (completed, there) {
                 (Ok(_), Ok(there)) if there.meta.size == size => Ok(there.meta.e_tag),
                 (Ok(_), Ok(there)) if conditional::is_ours(&there.attributes, &token) => {
                     Err(StoreError::new(
@@ -180,7 +183,9 @@ impl PartsSink {
                     Ok(there.meta.e_tag)
                 }
                 (Err(e), _) => Err(of_upload(&remote, &key, &e)),
-            }
+            }?;
+            promises::check(&remote, &key, &hashes).await?;
+            Ok(etag)
         })?;
         self.id = None;
         Ok(Finished { size, part_size, parts, etag })

@@ -19,6 +19,8 @@ pub(crate) struct Place {
     pub(crate) endpoint: Option<String>,
     /// The endpoint is somebody's own choice, not derived from the region.
     pub(crate) custom: bool,
+    /// What a copy within the server can go between: its endpoint, or AWS as a whole.
+    pub(crate) server: String,
     /// The bucket stands in the path.
     pub(crate) path_style: bool,
     /// The rest of the configuration, credentials among it.
@@ -60,11 +62,12 @@ pub(crate) async fn place(url: &str, bucket: &str, options: &S3Options, open: &O
         None if region.starts_with("cn-") => Some(format!("https://s3.{region}.amazonaws.com.cn")),
         endpoint => endpoint,
     };
+    let server = endpoint.as_deref().map_or("AWS", |e| e.trim_end_matches('/')).to_owned();
     let endpoint = match endpoint {
         Some(endpoint) if !path_style => Some(with_bucket(url, &endpoint, bucket)?),
         endpoint => endpoint.map(|e| e.trim_end_matches('/').to_owned()),
     };
-    Ok(Place { region, endpoint, custom, path_style, sdk })
+    Ok(Place { region, endpoint, custom, server, path_style, sdk })
 }
 
 /// The endpoint with the bucket in its host name.

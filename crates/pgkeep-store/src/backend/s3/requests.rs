@@ -1,117 +1,188 @@
-//! The requests `object_store` does not make: listing multipart uploads, and asking whether anybody is there.
+//! The requests that `object_store` does not make, and how they are signed, sent and tried again.
 
-use async_trait::async_trait;
 use bytes::Bytes;
-use jiff::Timestamp;
+use http::{HeaderMap, Method, StatusCode};
+use object_store::Error;
 use object_store::aws::{AwsAuthorizer, AwsCredentialProvider};
 use object_store::client::{HttpClient, HttpError, HttpRequest, HttpRequestBody};
-use serde::Deserialize;
-use std::time::Duration;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use std::time::{Duration, Instant};
 
-use crate::backend::object::Pending;
-use crate::backend::object::error::{meaning, unreachable};
+use crate::backend::object::error::unreachable;
 use crate::error::{Result, StoreError};
-use crate::types::PendingUpload;
+
+/// What stays as it is in the path of a signed request
+/// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html>).
+const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
+
+/// A key as it stands in a path.
+pub(super) fn in_path(key: &str) -> String {
+    utf8_percent_encode(key, PATH).to_string()
+}
 
 /// A bucket, for requests of our own.
-pub(crate) struct Requests {
+#[derive(Clone)]
+pub(super) struct Requests {
     /// The store's URL, for errors.
-    pub(crate) shown: String,
+    pub(super) shown: String,
     /// The bucket's URL at the server.
-    pub(crate) bucket_url: String,
-    pub(crate) region: String,
-    pub(crate) credentials: AwsCredentialProvider,
-    pub(crate) client: HttpClient,
+    pub(super) bucket_url: String,
+    pub(super) region: String,
+    pub(super) credentials: AwsCredentialProvider,
+    /// For requests that are answered at once.
+    pub(super) client: HttpClient,
+    /// For requests that move an object's bytes within the server.
+    pub(super) slow: HttpClient,
     /// How long the first answer may take.
-    pub(crate) patience: Duration,
+    pub(super) patience: Duration,
+    /// How long a request that fails is tried again, and how often at most.
+    pub(super) retry_budget: Duration,
+    pub(super) max_retries: usize,
 }
 
-/// How often a request is tried.
-const TRIES: u32 = 4;
-
-/// One page of <https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListMultipartUploads.html>.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-struct Page {
-    is_truncated: bool,
-    next_key_marker: Option<String>,
-    next_upload_id_marker: Option<String>,
-    upload: Vec<Upload>,
+/// One request.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Ask {
+    pub(super) method: Method,
+    /// Empty for one about the bucket.
+    pub(super) key: String,
+    pub(super) query: Vec<(&'static str, String)>,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+    pub(super) slow: bool,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Upload {
-    key: String,
-    upload_id: String,
-    initiated: Option<Timestamp>,
+/// The answer of a request that went well.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+}
+
+impl Answer {
+    /// Reads the body as XML; `what` it should be, for the error.
+    pub(super) fn xml<T: serde::de::DeserializeOwned>(&self, what: &str) -> object_store::Result<T> {
+        quick_xml::de::from_reader(self.body.as_ref())
+            .map_err(|e| failed(format!("{what} cannot be read; the server may not speak S3: {e}")))
+    }
+
+    /// A header's text.
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+}
+
+/// An error of the server or of what it says.
+pub(super) fn failed(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+    Error::Generic { store: "S3", source: cause.into() }
+}
+
+/// What one try came to.
+enum Tried {
+    Answer(StatusCode, Answer),
+    Broken(HttpError),
+}
+
+impl Tried {
+    /// Whether the same request may succeed in a moment.
+    fn is_passing(&self) -> bool {
+        match self {
+            Tried::Answer(status, answer) => {
+                matches!(*status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT)
+                    || status.is_server_error() && *status != StatusCode::NOT_IMPLEMENTED
+                    || hides_failure(*status, answer)
+            }
+            Tried::Broken(_) => true,
+        }
+    }
+
+    fn end(self, key: &str) -> object_store::Result<Answer> {
+        let (status, answer) = match self {
+            Tried::Answer(status, answer) => (status, answer),
+            Tried::Broken(e) => return Err(failed(e)),
+        };
+        if status.is_success() && !hides_failure(status, &answer) {
+            return Ok(answer);
+        }
+        let text = format!("status code: {status}: {}", String::from_utf8_lossy(&answer.body));
+        match status {
+            StatusCode::NOT_FOUND => Err(Error::NotFound { path: key.to_owned(), source: text.into() }),
+            _ => Err(failed(text)),
+        }
+    }
+}
+
+/// A copy and a completion say 200 before they are done, and tell a failure in the body
+/// (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html>).
+fn hides_failure(status: StatusCode, answer: &Answer) -> bool {
+    status.is_success() && answer.body.windows(7).take(512).any(|w| w == b"<Error>")
 }
 
 impl Requests {
-    fn request(&self, method: http::Method, query: &str) -> Result<HttpRequest> {
-        let request = http::Request::builder().method(method).uri(format!("{}{query}", self.bucket_url));
-        request.body(HttpRequestBody::empty()).map_err(|e| {
-            StoreError::new(
-                StoreError::InvalidUrl,
-                &self.shown,
-                e,
-                "check the endpoint and the bucket's name",
-            )
+    fn request(&self, ask: &Ask) -> Result<HttpRequest, http::Error> {
+        let mut uri = self.bucket_url.clone();
+        if !ask.key.is_empty() {
+            uri.push('/');
+            uri.push_str(&in_path(&ask.key));
+        }
+        for (i, (name, value)) in ask.query.iter().enumerate() {
+            uri.push(if i == 0 { '?' } else { '&' });
+            uri.push_str(&format!("{name}={}", utf8_percent_encode(value, NON_ALPHANUMERIC)));
+        }
+        let mut request = http::Request::builder()
+            .method(&ask.method)
+            .uri(uri)
+            .body(HttpRequestBody::from(ask.body.clone()))?;
+        request.headers_mut().extend(ask.headers.clone());
+        if ask.body.is_empty() && matches!(ask.method, Method::PUT | Method::POST) {
+            // Some servers ask for it, and an empty body has none by itself.
+            request.headers_mut().insert(http::header::CONTENT_LENGTH, http::HeaderValue::from_static("0"));
+        }
+        Ok(request)
+    }
+
+    async fn try_once(&self, ask: &Ask) -> object_store::Result<Tried> {
+        let credential = self.credentials.get_credential().await?;
+        let mut request = self.request(ask).map_err(failed)?;
+        AwsAuthorizer::new(&credential, "s3", &self.region).try_authorize(&mut request, None)?;
+        let client = if ask.slow { &self.slow } else { &self.client };
+        let response = match client.execute(request).await {
+            Ok(response) => response,
+            Err(e) => return Ok(Tried::Broken(e)),
+        };
+        let (parts, body) = response.into_parts();
+        Ok(match body.bytes().await {
+            Ok(body) => Tried::Answer(parts.status, Answer { headers: parts.headers, body }),
+            Err(e) => Tried::Broken(e),
         })
     }
 
-    fn unreachable(&self, e: HttpError) -> StoreError {
-        unreachable(&self.shown, &self.bucket_url, &e)
-    }
-
-    /// Signs and sends a GET. A status of failure is an error with the answer's body.
-    async fn get_once(&self, query: &str) -> Result<Bytes> {
-        let credential = self.credentials.get_credential().await.map_err(|e| meaning(&self.shown, &e))?;
-        let mut request = self.request(http::Method::GET, query)?;
-        AwsAuthorizer::new(&credential, "s3", &self.region)
-            .try_authorize(&mut request, None)
-            .map_err(|e| meaning(&self.shown, &e))?;
-        let response = self.client.execute(request).await.map_err(|e| self.unreachable(e))?;
-        let status = response.status();
-        let body = response.into_body().bytes().await.map_err(|e| self.unreachable(e))?;
-        if status.is_success() {
-            return Ok(body);
-        }
-        let text = format!("status code: {status}: {}", String::from_utf8_lossy(&body));
-        Err(meaning(&self.shown, &object_store::Error::Generic { store: "S3", source: text.into() }))
-    }
-
-    async fn get(&self, query: &str) -> Result<Bytes> {
-        let mut tried = 1;
+    /// Signs and sends a request, again and again within the budget while it fails in a passing way.
+    pub(super) async fn send(&self, ask: &Ask) -> object_store::Result<Answer> {
+        let began = Instant::now();
+        let mut tried = 0;
         loop {
-            match self.get_once(query).await {
-                Err(e) if e.is_retryable() && tried < TRIES => tokio::time::sleep(pause(tried)).await,
-                r => return r,
+            let outcome = self.try_once(ask).await?;
+            if !outcome.is_passing() || began.elapsed() > self.retry_budget || tried >= self.max_retries {
+                return outcome.end(&ask.key);
             }
+            tokio::time::sleep(pause(tried)).await;
             tried += 1;
         }
     }
-}
 
-/// A random pause that doubles its upper end with every try.
-fn pause(tried: u32) -> Duration {
-    use std::hash::{BuildHasher, Hasher, RandomState};
-    let random = RandomState::new().build_hasher().finish();
-    let up_to = 200u64 << tried.min(6);
-    Duration::from_millis(100 + random % up_to)
-}
-
-#[async_trait]
-impl Pending for Requests {
-    /// Any answer will do, also that this anonymous request is refused.
-    async fn reach(&self) -> Result<()> {
+    /// Whether anybody is there. Any answer will do, also that this anonymous request is refused.
+    pub(super) async fn reach(&self) -> Result<()> {
         let tries = async {
-            let mut tried = 1;
+            let mut tried = 0;
             loop {
-                let request = self.request(http::Method::HEAD, "")?;
+                let request = self.request(&Ask { method: Method::HEAD, ..Ask::default() }).map_err(|e| {
+                    let hint = "check the endpoint and the bucket's name";
+                    StoreError::new(StoreError::InvalidUrl, &self.shown, e, hint)
+                })?;
                 match self.client.execute(request).await {
                     Ok(_) => return Ok(()),
-                    Err(e) if tried == 2 => return Err(self.unreachable(e)),
+                    Err(e) if tried == 1 => return Err(unreachable(&self.shown, &self.bucket_url, &e)),
                     Err(_) => tokio::time::sleep(pause(tried)).await,
                 }
                 tried += 1;
@@ -126,66 +197,10 @@ impl Pending for Requests {
             ))
         })
     }
-
-    async fn list(&self, prefix: &str) -> Result<Vec<PendingUpload>> {
-        let mut found = Vec::new();
-        let mut markers: Vec<(&str, String)> = Vec::new();
-        loop {
-            let mut query = String::from("?uploads=");
-            for (key, value) in [("prefix", prefix.to_owned())].iter().chain(&markers) {
-                let value = percent_encoding::utf8_percent_encode(value, percent_encoding::NON_ALPHANUMERIC);
-                query.push_str(&format!("&{key}={value}"));
-            }
-            let body = self.get(&query).await?;
-            let page: Page = quick_xml::de::from_reader(body.as_ref()).map_err(|e| {
-                let cause = format!("the list of multipart uploads cannot be read: {e}");
-                StoreError::new(StoreError::Other, &self.shown, cause, "the server may not speak S3")
-            })?;
-            found.extend(page.upload.into_iter().map(|u| PendingUpload {
-                key: u.key,
-                upload_id: u.upload_id,
-                started: u.initiated.unwrap_or_default(),
-            }));
-            markers = match (page.is_truncated, page.next_key_marker) {
-                (true, Some(key)) => {
-                    let mut markers = vec![("key-marker", key)];
-                    markers.extend(page.next_upload_id_marker.map(|id| ("upload-id-marker", id)));
-                    markers
-                }
-                _ => return Ok(found),
-            };
-        }
-    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_page_of_multipart_uploads_is_read() {
-        let page: Page = quick_xml::de::from_str(
-            "<?xml version=\"1.0\"?><ListMultipartUploadsResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">\
-             <Bucket>b</Bucket><KeyMarker></KeyMarker><NextKeyMarker>k</NextKeyMarker><MaxUploads>2</MaxUploads>\
-             <IsTruncated>true</IsTruncated>\
-             <Upload><Key>a &amp; b</Key><UploadId>1</UploadId><Initiated>2026-11-20T10:00:00.000Z</Initiated>\
-             <Owner><ID>x</ID></Owner><StorageClass>STANDARD</StorageClass></Upload>\
-             <Upload><Key>c</Key><UploadId>2</UploadId><Initiated>2026-11-20T10:00:00Z</Initiated></Upload>\
-             </ListMultipartUploadsResult>",
-        )
-        .unwrap();
-        assert!(page.is_truncated);
-        assert_eq!(page.next_key_marker.as_deref(), Some("k"));
-        let keys: Vec<_> = page.upload.iter().map(|u| u.key.as_str()).collect();
-        assert_eq!(keys, ["a & b", "c"]);
-    }
-
-    #[test]
-    fn an_empty_page_is_read() {
-        let page: Page = quick_xml::de::from_str(
-            "<ListMultipartUploadsResult><KeyMarker/><NextKeyMarker/><IsTruncated>false</IsTruncated></ListMultipartUploadsResult>",
-        )
-        .unwrap();
-        assert!(page.upload.is_empty() && !page.is_truncated);
-    }
+/// A random pause whose upper end doubles with every try, up to 15 s as in `object_store`.
+fn pause(tried: usize) -> Duration {
+    let up_to = (200u64 << tried.min(7)).min(15_000);
+    Duration::from_millis(fastrand::u64(100..=up_to))
 }
