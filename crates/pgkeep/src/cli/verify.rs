@@ -39,7 +39,7 @@ pub(super) struct Options {
 
 pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
     let cancel = signals::cancel_on_signals().map_err(|e| Failure::usage(format!("signal handlers: {e}")))?;
-    let found = resolve(&options.backup, &options.store, config)?;
+    let found = resolve(&options.backup, &options.store, config)?.with_keys(&options.keys);
     verify_found(options, &found, &cancel).map_err(|failure| found.or_elsewhere(failure))
 }
 
@@ -50,12 +50,12 @@ fn verify_found(options: &Options, found: &Found, cancel: &Cancel) -> Result<()>
     if let Some(m) = &found.manifest {
         progress.bytes_expected.store(m.size(), Ordering::Relaxed);
     }
-    let identities = found.identities(&options.keys)?;
+    let identities = found.identities()?;
     // Without a key there is no looking into it: its name says what it is.
     let script = match is_sealed(&found.key) && identities.is_empty() {
         true => false,
         false => {
-            let archive = found.archive(&options.keys)?;
+            let archive = found.archive()?;
             ScriptSource::open(&archive, archive.name())?.is_some()
         }
     };

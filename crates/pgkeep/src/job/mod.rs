@@ -2,5 +2,7 @@
 //! nothing is printed.
 
 mod backup;
+mod restore;
 
 pub(crate) use backup::BackupJob;
+pub(crate) use restore::{Plan, RestoreJob, RestoreRecord};
