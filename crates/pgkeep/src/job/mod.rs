@@ -2,6 +2,7 @@
 //! nothing is printed.
 
 mod backup;
+mod copies;
 mod restore;
 
 pub(crate) use backup::BackupJob;
