@@ -5,4 +5,4 @@ mod backup;
 mod restore;
 
 pub(crate) use backup::BackupJob;
-pub(crate) use restore::{Plan, RestoreJob, RestoreRecord};
+pub(crate) use restore::{Plan, RestoreJob, RestoreRecord, SwapFlags};
