@@ -14,6 +14,7 @@ mod catalogue;
 mod error;
 pub mod fingerprint;
 mod folder;
+mod found;
 mod globals;
 pub mod hold;
 mod id;
@@ -33,15 +34,16 @@ mod verify_script;
 pub use catalogue::{Catalogue, Foreign, ForeignFormat, Listed, Summaries, Summary, Survey, Wanted};
 pub use error::{KeepError, Result};
 pub use fingerprint::{Fingerprint, RowHasher};
+pub use found::{FoundRows, FoundTable};
 pub use globals::read_globals;
 pub use id::{BackupId, safe_name};
 pub use key_template::{KeyFacts, KeyTemplate, PRESETS};
 pub use lease::Lease;
 pub use manifest::{
-    DatabaseIdentity, DumpReport, Format, GlobalsRecord, MANIFEST_VERSION, Manifest, ObjectRecord,
-    OptionsRecord, SequenceReport, TableReport, name_text,
+    CopyRecord, DatabaseIdentity, DumpReport, Format, GlobalsRecord, MANIFEST_VERSION, Manifest,
+    ObjectRecord, OptionsRecord, SequenceReport, TableReport, name_text,
 };
-pub use object::{StoredArchive, TOC_FILE, archive_url, directory_of};
+pub use object::{StoredArchive, archive_url, directory_of};
 pub use run::{Run, Swept, sweep};
 pub use selection::Selection;
 pub use sidecar::{Drill, Sidecar, Sidecars};

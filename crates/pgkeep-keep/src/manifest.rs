@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 use pgkeep_archive::Algorithm;
-use pgkeep_store::Finished;
+use pgkeep_store::{Finished, Store};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -38,11 +38,24 @@ pub struct Manifest {
     /// The server's roles and tablespaces, where they were taken along.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub globals: Option<GlobalsRecord>,
+    /// Where the backup was to be kept, and whether the run got it there; empty where one store was meant.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub copies: Vec<CopyRecord>,
     /// When somebody else's archive was read whole and given this manifest; `None` for pgkeep's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adopted: Option<Timestamp>,
     /// What was dumped.
     pub dump: DumpReport,
+}
+
+/// One store that a backup was written to, as its run saw it; what was copied later does not show here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CopyRecord {
+    /// The store's URL.
+    pub store: String,
+    /// Why it has no copy; `None` where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed: Option<String>,
 }
 
 /// The archive as an object in the store.
@@ -73,6 +86,38 @@ impl ObjectRecord {
             part_size: finished.part_size,
             parts: digests.iter().map(|d| hex(d)).collect(),
         }
+    }
+}
+
+/// Bytes of a part where somebody else's object is read to be recorded: small enough to be held, and not too many.
+const READ_PART: u64 = 16 << 20;
+
+impl ObjectRecord {
+    /// The record of an object that is in the store already, which is read whole. `tick` is called with the bytes read
+    /// since the last call, and ends the reading by returning false.
+    ///
+    /// # Errors
+    /// The store's; `Cancelled`.
+    pub fn read(store: &Store, key: &str, tick: &mut dyn FnMut(u64) -> bool) -> Result<ObjectRecord> {
+        let size = store.head(key)?.size;
+        let mut digests = Vec::new();
+        let mut from = 0;
+        while from < size {
+            let bytes = store.get_range(key, from..size.min(from + READ_PART))?;
+            digests.push(Sha256::digest(&bytes));
+            from += READ_PART;
+            if !tick(bytes.len() as u64) {
+                return Err(KeepError::Cancelled);
+            }
+        }
+        let digests: Vec<&[u8]> = digests.iter().map(|d| d.as_slice()).collect();
+        Ok(ObjectRecord {
+            key: key.to_owned(),
+            size,
+            sha256: composite(&digests),
+            part_size: READ_PART,
+            parts: digests.iter().map(|d| hex(d)).collect(),
+        })
     }
 }
 
@@ -152,6 +197,8 @@ pub enum Format {
     /// pg_dump's custom format (`-Fc`).
     #[default]
     Custom,
+    /// pg_dump's directory format (`-Fd`).
+    Directory,
     /// An SQL script (`-Fp`), compressed as a file or not at all.
     Plain,
 }
@@ -161,6 +208,7 @@ impl Format {
     pub fn extension(self, codec: Algorithm) -> String {
         match self {
             Format::Custom => "dump".into(),
+            Format::Directory => "dir".into(),
             Format::Plain => format!("sql{}", codec.file_suffix()),
         }
     }

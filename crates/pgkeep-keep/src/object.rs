@@ -3,15 +3,12 @@
 use std::collections::HashMap;
 use std::io;
 
-use pgkeep_archive::{ArchiveError, DirectoryArchive, ReadAt};
+use pgkeep_archive::{ArchiveError, DirectoryArchive, ReadAt, TOC_FILE};
 use pgkeep_store::{Store, StoreError};
 
 use crate::error::{KeepError, Result};
 use crate::folder::StoredFolder;
 use crate::manifest::Manifest;
-
-/// The file that leads to the others of a directory.
-pub const TOC_FILE: &str = "toc.dat";
 
 /// The directory whose table of contents is under this key; `None` where the archive is a single object. A table of
 /// contents right below the store has the directory `""`.

@@ -11,12 +11,13 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use pgkeep_store::Store;
+use pgkeep_store::{ObjectInfo, Store, StoreError};
 use serde::{Deserialize, Serialize};
 
 use crate::catalogue::{Catalogue, Summary};
 use crate::error::{KeepError, Result};
 use crate::id::BackupId;
+use crate::object::directory_of;
 use crate::process::Process;
 
 const RUNS: &str = ".pgkeep/runs/";
@@ -41,6 +42,7 @@ struct Mark {
 pub struct Run {
     store: Store,
     key: String,
+    mark: Mark,
     beat: Option<(Sender<()>, JoinHandle<()>)>,
 }
 
@@ -53,7 +55,7 @@ impl Run {
     pub fn begin(store: &Store, name: &str, id: &BackupId, archive: &str) -> Result<Run> {
         let own = archive.contains(id.as_str());
         let taken = |why: &str| KeepError::KeyTaken { object: store.url_of(archive), why: why.into() };
-        if !own && store.head(archive).is_ok() {
+        if !own && is_there(store, archive)? {
             return Err(taken("it is there already"));
         }
         let run = Run::mark(store, name, id, archive)?;
@@ -83,7 +85,7 @@ impl Run {
                 }
             })
         };
-        Ok(Run { store: store.clone(), key, beat: Some((stop, beat)) })
+        Ok(Run { store: store.clone(), key, mark, beat: Some((stop, beat)) })
     }
 
     /// Removes the mark.
@@ -93,6 +95,27 @@ impl Run {
     pub fn end(mut self) -> Result<()> {
         self.stop();
         Ok(self.store.delete(&self.key)?)
+    }
+
+    /// Removes what this run wrote, a manifest first, then the mark. What cannot be removed keeps its mark, and the next
+    /// sweep removes it.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn discard(mut self) -> Result<()> {
+        self.stop();
+        let mark = self.mark.clone();
+        if let Some((_, id)) = BackupId::of_manifest_key(&format!("x/{}.manifest.json", mark.id)) {
+            self.store.delete(&id.manifest_key(&mark.name))?;
+            abort_pending(&self.store, &mark.archive(&id))?;
+            remove(&self.store, &mark, &id)?;
+        }
+        Ok(self.store.delete(&self.key)?)
+    }
+
+    /// Leaves the mark to the next sweep: for a store to which a call may still be under way.
+    pub fn leave(mut self) {
+        self.stop();
     }
 
     fn stop(&mut self) -> bool {
@@ -109,6 +132,22 @@ impl Drop for Run {
             let _ = self.store.delete(&self.key);
         }
     }
+}
+
+/// The objects of a directory by the key of its table of contents; of an archive that is one object, none.
+fn files_beside(
+    store: &Store,
+    archive: &str,
+) -> Result<Box<dyn Iterator<Item = Result<ObjectInfo, StoreError>>>> {
+    match directory_of(archive) {
+        Some(directory) if !directory.is_empty() => Ok(Box::new(store.list(&format!("{directory}/"))?)),
+        _ => Ok(Box::new(std::iter::empty())),
+    }
+}
+
+/// Whether there is an archive, or some of one, under the key.
+fn is_there(store: &Store, archive: &str) -> Result<bool> {
+    Ok(store.head(archive).is_ok() || files_beside(store, archive)?.next().is_some())
 }
 
 /// The runs that have a mark, dead or alive: their ids and the keys that they write.
@@ -176,22 +215,45 @@ pub fn sweep(store: &Store, now: Timestamp) -> Result<Vec<Swept>> {
         let Some((_, id)) = BackupId::of_manifest_key(&format!("x/{}.manifest.json", mark.id)) else {
             continue;
         };
-        let archive = mark.key.clone().unwrap_or_else(|| id.archive_key(&mark.name));
-        for pending in store.pending_uploads(&archive)? {
-            store.abort_upload(&pending)?;
-        }
+        let archive = mark.archive(&id);
+        abort_pending(store, &archive)?;
         // With a manifest the run was done but for its mark.
         let own = archive.contains(id.as_str());
         if store.head(&id.manifest_key(&mark.name)).is_err_and(|e| e.is_not_found())
             && (own || !is_committed(store, &archive)?)
         {
-            store.delete(&archive)?;
-            store.delete(&id.globals_key(&mark.name))?;
+            remove(store, &mark, &id)?;
             swept.push(Swept { id: mark.id, name: mark.name });
         }
         store.delete(&object.key)?;
     }
     Ok(swept)
+}
+
+/// Ends what was never finished under the archive's key.
+fn abort_pending(store: &Store, archive: &str) -> Result<()> {
+    for pending in store.pending_uploads(directory_of(archive).unwrap_or(archive))? {
+        store.abort_upload(&pending)?;
+    }
+    Ok(())
+}
+
+/// Removes what a run wrote that has no manifest.
+fn remove(store: &Store, mark: &Mark, id: &BackupId) -> Result<()> {
+    let archive = mark.archive(id);
+    // Of a directory first what makes it look like an archive.
+    store.delete(&archive)?;
+    for file in files_beside(store, &archive)? {
+        store.delete(&file?.key)?;
+    }
+    Ok(store.delete(&id.globals_key(&mark.name))?)
+}
+
+impl Mark {
+    /// Key of the archive.
+    fn archive(&self, id: &BackupId) -> String {
+        self.key.clone().unwrap_or_else(|| id.archive_key(&self.name))
+    }
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ use crate::config::keys::THIS_RUN;
 use crate::connect::{self, PasswordFlags};
 use crate::failure::{Exit, Failure, Result};
 use crate::job::{RestoreJob, SwapFlags};
+use crate::production;
 use crate::resolve::{Found, resolve};
 use crate::show::{Display, ProgressMode, print};
 use crate::signals;
@@ -28,8 +29,8 @@ use crate::stores::StoreFlags;
 /// Options of `restore`.
 #[derive(Parser)]
 pub(super) struct Options {
-    /// An id or its beginning, name@latest, or the URL or file of any custom-format archive or SQL script, pg_dump's
-    /// own included
+    /// An id or its beginning, name@latest, or the URL, file or folder of any archive or SQL script, pg_dump's own
+    /// included
     pub(super) backup: String,
     /// The database to restore into: a postgres:// URL, a key=value string, or a configured name
     #[arg(long, value_name = "DATABASE")]
@@ -98,6 +99,9 @@ pub(super) struct Options {
     /// Do not compare the restored rows with the dumped ones
     #[arg(long)]
     no_prove: bool,
+    /// Restore a backup with masked or left out rows into a database that is marked as production
+    #[arg(long)]
+    masked_into_production: bool,
     /// Print the result as JSON
     #[arg(long)]
     pub(super) json: bool,
@@ -123,6 +127,9 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
     if options.globals && job.choice.is_partial() {
         let why = "--globals restores nothing of the database, so there is nothing to choose";
         return Err(Failure::usage(why));
+    }
+    if let Some(m) = found.manifest.as_ref().filter(|_| !options.globals && !options.masked_into_production) {
+        production::refuse(m, into, &target, options.create, config, &cancel)?;
     }
     let done = match (options.globals, options.plan) {
         (true, _) => globals::run(options, &target, &found, &cancel),

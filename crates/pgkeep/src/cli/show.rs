@@ -39,7 +39,7 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
             Exit::Failed,
             "no-manifest",
             format!(
-                "{}: there is no manifest beside it\n  hint: `pgkeep verify` and `pgkeep restore` read any archive; \
+                "{}: there is no manifest beside it\n  hint: `pgkeep verify` and `pgkeep restore` read any archive, `pgkeep adopt` makes a backup of one in a store; \
                  `pg_restore -l` lists one",
                 found.store.url_of(&found.key)
             ),
@@ -133,6 +133,7 @@ fn parts(n: usize, size: u64) -> String {
 fn format_of(report: &DumpReport) -> String {
     match report.format {
         Format::Custom => format!("custom {}", report.archive_version),
+        Format::Directory => format!("directory {}", report.archive_version),
         Format::Plain => "plain".into(),
     }
 }

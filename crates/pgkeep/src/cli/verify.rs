@@ -21,7 +21,7 @@ use crate::stores::StoreFlags;
 /// Options of `verify`.
 #[derive(Parser)]
 pub(super) struct Options {
-    /// An id or its beginning, name@latest, or the URL or file of an archive
+    /// An id or its beginning, name@latest, or the URL, file or folder of an archive
     pub(super) backup: String,
     #[command(flatten)]
     store: StoreFlags,

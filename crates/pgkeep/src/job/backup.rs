@@ -1,23 +1,28 @@
-//! One database into a store.
+//! One database into one store or several.
+
+use std::time::Duration;
 
 use jiff::Timestamp;
-use pgkeep_archive::Algorithm;
-use pgkeep_engine::dump::{DumpOptions, DumpTarget, dump};
+use pgkeep_archive::{Algorithm, TOC_FILE};
+use pgkeep_engine::dump::{DumpOptions, DumpReport, DumpTarget, Format, dump};
 use pgkeep_engine::globals::Globals;
 use pgkeep_engine::progress::Progress;
 use pgkeep_engine::{Cancel, ConnInfo};
 use pgkeep_keep::{
-    BackupId, GlobalsRecord, KeyFacts, KeyTemplate, MANIFEST_VERSION, Manifest, ObjectRecord, Run, sweep,
+    BackupId, GlobalsRecord, KeyFacts, KeyTemplate, MANIFEST_VERSION, Manifest, ObjectRecord, directory_of,
 };
-use pgkeep_store::Store;
+use pgkeep_store::{Mirror, Store};
 
+use super::copies::Copies;
 use crate::failure::{Exit, Failure, Result};
-use crate::target::ArchiveUpload;
+use crate::target::{ArchiveUpload, DirectoryUpload};
 
 /// A backup to be made.
 pub(crate) struct BackupJob<'j> {
-    /// Where it goes.
-    pub(crate) store: &'j Store,
+    /// Where it goes; one at least.
+    pub(crate) stores: &'j [Store],
+    /// With several stores: how long one may take nothing before the others go on without it.
+    pub(crate) patience: Duration,
     /// The name it is kept under, fit for a key (`safe_name`).
     pub(crate) name: &'j str,
     /// Where in the store the archive stands.
@@ -31,12 +36,13 @@ pub(crate) struct BackupJob<'j> {
 }
 
 impl BackupJob<'_> {
-    /// Dumps into the store; the manifest, written last, makes it a backup.
+    /// Dumps into the stores; the manifest, written last, makes it a backup. A store that fails is left behind as long as
+    /// another goes on: then [`Manifest::copies`] says so.
     ///
     /// # Errors
-    /// The database's, the store's. Nothing that looks like a backup is left then.
+    /// The database's, or the store's if none is left. Nothing that looks like a backup is left then.
     pub(crate) fn run(&self, progress: &Progress, cancel: &Cancel) -> Result<Manifest> {
-        let BackupJob { store, name, key, info, globals, dump: options } = *self;
+        let BackupJob { stores, name, key, info, dump: options, .. } = *self;
         let started = Timestamp::now();
         let id = BackupId::new(started);
         let codec = options.compression.map_or(Algorithm::None, |c| c.algorithm);
@@ -48,46 +54,89 @@ impl BackupJob<'_> {
             started,
             extension: &options.format.extension(codec),
         })?;
-        // The mark comes first: a store that cannot be written to is noticed before the database is touched.
-        let run = Run::begin(store, name, &id, &key)?;
-        for swept in sweep(store, Timestamp::now())? {
-            progress
-                .note(format!("removed what the interrupted backup {} of {} had left", swept.id, swept.name));
+        let key = match options.format {
+            Format::Directory => format!("{key}/{TOC_FILE}"),
+            Format::Custom | Format::Plain => key,
+        };
+        // The marks come first: a store that cannot be written to is noticed before the database is touched.
+        let mut copies = Copies::begin(stores, name, &id, &key, progress)?;
+        let made = self.write(&mut copies, started, &id, &key, progress, cancel);
+        match made {
+            Ok(manifest) => {
+                copies.end(progress);
+                Ok(manifest)
+            }
+            Err(failure) => {
+                copies.discard(progress);
+                Err(failure)
+            }
         }
-        let mut upload = ArchiveUpload::new(store, key.clone());
-        let report = dump(info, options, DumpTarget::Object(&mut upload), progress, cancel)?;
-        let finished = upload
-            .finished()
-            .ok_or_else(|| Failure::new(Exit::Failed, "failed", "the archive was not finished"))?;
-        let manifest = Manifest {
+    }
+
+    /// Writes all there is of it.
+    fn write(
+        &self,
+        copies: &mut Copies,
+        started: Timestamp,
+        id: &BackupId,
+        key: &str,
+        progress: &Progress,
+        cancel: &Cancel,
+    ) -> Result<Manifest> {
+        let mirror = Mirror::new(copies.stores(), self.patience);
+        let store = match copies.stores().as_slice() {
+            [one] => one.clone(),
+            _ => mirror.store(),
+        };
+        let written = self.write_into(&store, id, key, progress, cancel);
+        copies.lose(&mirror.lost(), progress);
+        let (report, object, files) = written?;
+        let mut manifest = Manifest {
             manifest_version: MANIFEST_VERSION,
             pgkeep_version: env!("CARGO_PKG_VERSION").into(),
             id: id.to_string(),
-            name: name.to_owned(),
+            name: self.name.to_owned(),
             started,
             finished: Timestamp::now(),
-            object: ObjectRecord::new(&key, finished),
-            files: Vec::new(),
-            globals: globals
-                .map(|g| GlobalsRecord::new(&id.globals_key(name), &g.sql, g.source.clone(), g.passwords)),
+            object,
+            files,
+            globals: self.globals.map(|g| {
+                GlobalsRecord::new(&id.globals_key(self.name), &g.sql, g.source.clone(), g.passwords)
+            }),
+            copies: copies.records(),
             adopted: None,
             dump: report,
         };
-        let commit = || {
-            if let Some(g) = globals {
-                store.put(&id.globals_key(name), g.sql.clone().into())?;
-            }
-            store.put_if_absent(&id.manifest_key(name), manifest.to_json().into())
-        };
-        if let Err(e) = commit() {
-            // Without its manifest the archive is no backup; it must not stay as something that looks like one.
-            let _ = store.delete(&key);
-            let _ = store.delete(&id.globals_key(name));
-            return Err(e.into());
-        }
-        if let Err(e) = run.end() {
-            progress.note(format!("the backup is whole; its run mark could not be removed: {e}"));
-        }
+        copies.commit(&id.manifest_key(self.name), &mut manifest, progress)?;
         Ok(manifest)
+    }
+
+    /// Writes all but the manifest.
+    fn write_into(
+        &self,
+        store: &Store,
+        id: &BackupId,
+        key: &str,
+        progress: &Progress,
+        cancel: &Cancel,
+    ) -> Result<(DumpReport, ObjectRecord, Vec<ObjectRecord>)> {
+        let dump = |target| dump(self.info, self.dump, target, progress, cancel);
+        let (report, written) = match directory_of(key) {
+            Some(directory) => {
+                let files = DirectoryUpload::new(store, directory.to_owned());
+                (dump(DumpTarget::Directory(&files))?, files.records())
+            }
+            None => {
+                let mut upload = ArchiveUpload::new(store, key.to_owned());
+                let report = dump(DumpTarget::Object(&mut upload))?;
+                (report, upload.finished().map(|f| (ObjectRecord::new(key, f), Vec::new())))
+            }
+        };
+        let (object, files) =
+            written.ok_or_else(|| Failure::new(Exit::Failed, "failed", "the archive was not finished"))?;
+        if let Some(g) = self.globals {
+            store.put(&id.globals_key(self.name), g.sql.clone().into())?;
+        }
+        Ok((report, object, files))
     }
 }
