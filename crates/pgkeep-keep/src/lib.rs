@@ -11,6 +11,7 @@
 //! This crate knows stores and archives and nothing of database connections.
 
 mod catalogue;
+pub mod drill;
 mod error;
 pub mod fingerprint;
 mod folder;

@@ -17,6 +17,8 @@ pub(crate) struct Found {
     pub(crate) key: String,
     /// `None` for an archive without one, such as pg_dump's own.
     pub(crate) manifest: Option<Manifest>,
+    /// How the keys of what lies beside the manifest begin; `None` without a manifest.
+    pub(crate) stem: Option<String>,
     /// Names of further stores that have a copy.
     pub(crate) elsewhere: Vec<String>,
 }
@@ -70,7 +72,8 @@ pub(crate) fn resolve(words: &str, stores: &StoreFlags, config: &Config) -> Resu
             Ok(manifest) => {
                 let elsewhere = copies[i + 1..].iter().map(|c| c.name.clone()).collect();
                 let key = manifest.object.key.clone();
-                return Ok(Found { store: store.clone(), key, manifest: Some(manifest), elsewhere });
+                let stem = Some(format!("{}/{}", listed.name, listed.id));
+                return Ok(Found { store: store.clone(), key, manifest: Some(manifest), stem, elsewhere });
             }
             Err(e) => {
                 if copies.len() > 1 {
@@ -91,7 +94,7 @@ fn foreign(words: &str, holdings: &Holdings) -> Option<Found> {
         let found = h.others.iter().find(|o| o.key == words || o.key == toc)?;
         Some((h.catalogue.store().clone(), found.key.clone()))
     })?;
-    Some(Found { store, key, manifest: None, elsewhere: Vec::new() })
+    Some(Found { store, key, manifest: None, stem: None, elsewhere: Vec::new() })
 }
 
 fn by_place(words: &str) -> Result<Found> {
@@ -100,8 +103,8 @@ fn by_place(words: &str) -> Result<Found> {
     let (folder, file) = split(directory.as_deref().unwrap_or(words));
     let store = Store::open(&folder)?;
     let ends = [".manifest.json", ".dump", ".dir", ".sql", ".sql.gz", ".sql.zst", ".sql.lz4"];
-    let stem = ends.iter().find_map(|end| file.strip_suffix(end));
-    let manifest_key = stem.map(|s| format!("{s}.manifest.json"));
+    let stem = ends.iter().find_map(|end| file.strip_suffix(end)).map(str::to_owned);
+    let manifest_key = stem.as_ref().map(|s| format!("{s}.manifest.json"));
     let catalogue = Catalogue::new(store.clone());
     let manifest = match manifest_key {
         Some(key) if store.head(&key).is_ok() => Some(catalogue.manifest_at(&key)?),
@@ -114,10 +117,12 @@ fn by_place(words: &str) -> Result<Found> {
     };
     // Below the store's own URL, where a template put it; the manifest lies one folder deep.
     if manifest.is_some() && directory_of(&key).unwrap_or(&key).contains('/') {
-        let (above, _) = split(&folder);
-        return Ok(Found { store: Store::open(&above)?, key, manifest, elsewhere: Vec::new() });
+        let (above, name) = split(&folder);
+        let stem = stem.map(|stem| format!("{name}/{stem}"));
+        return Ok(Found { store: Store::open(&above)?, key, manifest, stem, elsewhere: Vec::new() });
     }
-    Ok(Found { store, key, manifest, elsewhere: Vec::new() })
+    let stem = stem.filter(|_| manifest.is_some());
+    Ok(Found { store, key, manifest, stem, elsewhere: Vec::new() })
 }
 
 /// The path or URL of an archive in the directory format, without its end: a folder on this machine is looked at,
