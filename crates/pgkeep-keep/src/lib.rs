@@ -12,6 +12,7 @@
 
 mod catalogue;
 pub mod drill;
+pub mod encryption;
 mod error;
 pub mod fingerprint;
 mod folder;

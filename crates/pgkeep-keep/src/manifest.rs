@@ -7,6 +7,7 @@ use pgkeep_store::{Finished, Store};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::encryption::EncryptionRecord;
 use crate::error::{KeepError, Result};
 use crate::fingerprint::Fingerprint;
 use crate::id::BackupId;
@@ -38,6 +39,9 @@ pub struct Manifest {
     /// The server's roles and tablespaces, where they were taken along.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub globals: Option<GlobalsRecord>,
+    /// How all of these are encrypted; `None` where they are not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encryption: Option<EncryptionRecord>,
     /// Where the backup was to be kept, and whether the run got it there; empty where one store was meant.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub copies: Vec<CopyRecord>,
