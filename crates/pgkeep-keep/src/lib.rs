@@ -21,6 +21,7 @@ mod manifest;
 mod object;
 mod run;
 mod selection;
+mod self_digest;
 mod verify;
 mod verify_script;
 
