@@ -85,6 +85,40 @@ pub enum KeepError {
         /// What stands in the way.
         why: String,
     },
+    /// Somebody else does the same work in the same store.
+    #[error("{store}: {owner} is at it, and last gave a sign of life {age} ago\n  hint: {hint}")]
+    Busy {
+        /// The store.
+        store: String,
+        /// Who.
+        owner: String,
+        /// Since when nothing was heard, in words.
+        age: String,
+        /// What to do.
+        hint: String,
+    },
+    /// A backup that is being deleted cannot be held any more.
+    #[error(
+        "{backup} is being deleted right now\n  hint: hold another one; `pgkeep list` shows what is there"
+    )]
+    Going {
+        /// Name and id.
+        backup: String,
+    },
+    /// There is nothing to release.
+    #[error("{backup} is not held\n  hint: `pgkeep list` shows which are")]
+    NotHeld {
+        /// Name and id.
+        backup: String,
+    },
+    /// The index of a store could not be written. It only saves time.
+    #[error("{object}: the index could not be written: {why}")]
+    Index {
+        /// Its URL.
+        object: String,
+        /// Why.
+        why: String,
+    },
     /// The run was asked to stop.
     #[error("stopped: the run was asked to stop")]
     Cancelled,

@@ -5,6 +5,9 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 
 use jiff::Timestamp;
 
+/// Length of `20261121T013000Z-3f9a1c`.
+const ID_LEN: usize = 23;
+
 /// A backup's id: UTC time of its start and six random hexadecimal digits, `20261121T013000Z-3f9a1c`. Ids sort by
 /// time.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -19,6 +22,26 @@ impl BackupId {
         hasher.write_u32(std::process::id());
         let random = hasher.finish() & 0x00ff_ffff;
         BackupId(format!("{}-{random:06x}", now.strftime("%Y%m%dT%H%M%SZ")))
+    }
+
+    /// An id as text says it. Whoever renames a backup's files gives it an id of his own, so any text is one.
+    pub(crate) fn from_text(text: &str) -> BackupId {
+        BackupId(text.to_owned())
+    }
+
+    /// Name and id in any key that pgkeep itself makes: `shop/20261121T013000Z-3f9a1c.dump` as well as an object in the
+    /// folder `shop/20261121T013000Z-3f9a1c/`. Keys that others make have no such id in them.
+    pub fn of_own_key(key: &str) -> Option<(&str, BackupId)> {
+        let mut from = 0;
+        for segment in key.split('/') {
+            let id = segment.get(..ID_LEN).filter(|id| is_own(id));
+            let ends = segment.as_bytes().get(ID_LEN).is_none_or(|end| *end == b'.');
+            if let Some(id) = id.filter(|_| ends && from > 0) {
+                return Some((&key[..from - 1], BackupId(id.to_owned())));
+            }
+            from += segment.len() + 1;
+        }
+        None
     }
 
     /// The id in a manifest's key, `shop/20261121T013000Z-3f9a1c.manifest.json`.
@@ -55,6 +78,17 @@ impl fmt::Display for BackupId {
     }
 }
 
+/// Whether text has the form of an id.
+fn is_own(id: &str) -> bool {
+    id.bytes().enumerate().all(|(i, b)| match i {
+        8 => b == b'T',
+        15 => b == b'Z',
+        16 => b == b'-',
+        0..16 => b.is_ascii_digit(),
+        _ => b.is_ascii_digit() || (b'a'..=b'f').contains(&b),
+    })
+}
+
 /// A database's name as part of a key: letters, digits, `.`, `_` and `-` of any script stay; everything else
 /// (slashes above all) becomes `_`; a leading dot is hidden from listings and so becomes `_`, too.
 pub fn safe_name(name: &str) -> String {
@@ -87,6 +121,24 @@ mod tests {
         assert_eq!(BackupId::of_manifest_key(&id.manifest_key("a/b")), Some(("a/b", id)));
         assert_eq!(BackupId::of_manifest_key("x/y.dump"), None);
         assert_eq!(BackupId::of_manifest_key(".pgkeep/x.manifest.json"), None);
+    }
+
+    #[test]
+    fn only_keys_with_an_id_in_them_are_our_own() {
+        let id = BackupId::new(Timestamp::UNIX_EPOCH);
+        for (key, name) in [
+            (id.archive_key("a/b"), "a/b"),
+            (format!("db/{id}/toc.dat"), "db"),
+            (format!("db/{id}.hold.json"), "db"),
+            (format!("x/y/{id}"), "x/y"),
+        ] {
+            assert_eq!(BackupId::of_own_key(&key), Some((name, id.clone())), "{key}");
+        }
+        for key in
+            ["db/x.dump".into(), format!("{id}.dump"), format!("db/{id}x.dump"), format!("db/x{id}.dump")]
+        {
+            assert_eq!(BackupId::of_own_key(&key), None, "{key}");
+        }
     }
 
     #[test]

@@ -15,22 +15,29 @@ mod error;
 pub mod fingerprint;
 mod folder;
 mod globals;
+pub mod hold;
 mod id;
 mod key_template;
+mod lease;
 mod manifest;
 mod object;
+mod process;
+pub mod prune;
+pub mod retention;
 mod run;
 mod selection;
 mod self_digest;
+mod sidecar;
 mod verify;
 mod verify_script;
 
-pub use catalogue::{Catalogue, Listed, Wanted};
+pub use catalogue::{Catalogue, Foreign, ForeignFormat, Listed, Summaries, Summary, Survey, Wanted};
 pub use error::{KeepError, Result};
 pub use fingerprint::{Fingerprint, RowHasher};
 pub use globals::read_globals;
 pub use id::{BackupId, safe_name};
 pub use key_template::{KeyFacts, KeyTemplate, PRESETS};
+pub use lease::Lease;
 pub use manifest::{
     DatabaseIdentity, DumpReport, Format, GlobalsRecord, MANIFEST_VERSION, Manifest, ObjectRecord,
     OptionsRecord, SequenceReport, TableReport, name_text,
@@ -38,5 +45,6 @@ pub use manifest::{
 pub use object::{StoredArchive, TOC_FILE, archive_url, directory_of};
 pub use run::{Run, Swept, sweep};
 pub use selection::Selection;
+pub use sidecar::{Drill, Sidecar, Sidecars};
 pub use verify::{Verified, look_whole, verify, verify_head};
 pub use verify_script::verify_script;

@@ -39,6 +39,9 @@ pub struct Manifest {
     /// The server's roles and tablespaces, where they were taken along.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub globals: Option<GlobalsRecord>,
+    /// When somebody else's archive was read whole and given this manifest; `None` for pgkeep's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adopted: Option<Timestamp>,
     /// What was dumped.
     pub dump: DumpReport,
 }
@@ -127,12 +130,15 @@ pub struct DatabaseIdentity {
     /// The cluster's `system_identifier`, where the role may read it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub system_identifier: Option<String>,
-    /// OID in `pg_database`.
-    pub oid: u32,
-    /// Host the dump connected to.
-    pub host: String,
-    /// Port the dump connected to.
-    pub port: u16,
+    /// OID in `pg_database`; unknown of an adopted archive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oid: Option<u32>,
+    /// Host the dump connected to; unknown of an adopted archive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    /// Port the dump connected to; unknown of an adopted archive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<u16>,
     /// Server encoding.
     pub encoding: String,
     /// Database size in bytes as `pg_database_size` gives it, where permitted.
@@ -302,6 +308,17 @@ pub fn name_text(name: &[u8]) -> String {
         }
     }
     out
+}
+
+impl std::fmt::Display for DatabaseIdentity {
+    /// `shop on db.example.com:5432, cluster 7710434895666740746`, as far as it is known.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.name)?;
+        if let (Some(host), Some(port)) = (&self.host, self.port) {
+            write!(f, " on {host}:{port}")?;
+        }
+        self.system_identifier.iter().try_for_each(|cluster| write!(f, ", cluster {cluster}"))
+    }
 }
 
 impl Manifest {

@@ -6,7 +6,6 @@
 //! machine) or that has not moved for [`STALE`] is dead; [`sweep`] then removes the upload, the archive without
 //! manifest, and the mark.
 
-use std::path::PathBuf;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -15,9 +14,10 @@ use jiff::{SignedDuration, Timestamp};
 use pgkeep_store::Store;
 use serde::{Deserialize, Serialize};
 
-use crate::catalogue::Catalogue;
+use crate::catalogue::{Catalogue, Summary};
 use crate::error::{KeepError, Result};
 use crate::id::BackupId;
+use crate::process::Process;
 
 const RUNS: &str = ".pgkeep/runs/";
 /// How often a live run writes its mark.
@@ -29,10 +29,8 @@ const STALE: SignedDuration = SignedDuration::from_mins(15);
 struct Mark {
     id: String,
     name: String,
-    host: String,
-    pid: u32,
-    /// Start time of the process in clock ticks since boot, since pids are used again.
-    process_start: Option<u64>,
+    #[serde(flatten)]
+    process: Process,
     /// Key of the archive; absent in marks of versions that knew one place only.
     #[serde(default)]
     key: Option<String>,
@@ -69,9 +67,7 @@ impl Run {
         let mark = Mark {
             id: id.to_string(),
             name: name.to_owned(),
-            host: host_name(),
-            pid: std::process::id(),
-            process_start: process_start(std::process::id()),
+            process: Process::this(),
             key: Some(archive.to_owned()),
         };
         let key = format!("{RUNS}{id}.json");
@@ -115,16 +111,32 @@ impl Drop for Run {
     }
 }
 
+/// The runs that have a mark, dead or alive: their ids and the keys that they write.
+pub(crate) fn marked(store: &Store) -> Result<Vec<(String, Option<String>)>> {
+    let mut marked = Vec::new();
+    for object in store.list(RUNS)? {
+        let key = object?.key;
+        let Some(id) = key.strip_prefix(RUNS).and_then(|file| file.strip_suffix(".json")) else { continue };
+        // A mark that cannot be read still says by its name whose it is.
+        let mark = store.get(&key).ok().and_then(|json| serde_json::from_slice::<Mark>(&json).ok());
+        marked.push((id.to_owned(), mark.and_then(|m| m.key)));
+    }
+    Ok(marked)
+}
+
+/// Whether a run has a mark.
+pub(crate) fn is_marked(store: &Store, id: &BackupId) -> Result<bool> {
+    match store.head(&format!("{RUNS}{id}.json")) {
+        Ok(_) => Ok(true),
+        Err(e) if e.is_not_found() => Ok(false),
+        Err(e) => Err(e.into()),
+    }
+}
+
 /// Whether another run's mark names this key.
 fn others_want(store: &Store, id: &BackupId, archive: &str) -> Result<bool> {
-    for object in store.list(RUNS)? {
-        let Ok(json) = store.get(&object?.key) else { continue };
-        let mark = serde_json::from_slice::<Mark>(&json).ok();
-        if mark.is_some_and(|m| m.id != id.as_str() && m.key.as_deref() == Some(archive)) {
-            return Ok(true);
-        }
-    }
-    Ok(false)
+    let others = marked(store)?;
+    Ok(others.iter().any(|(run, key)| run != id.as_str() && key.as_deref() == Some(archive)))
 }
 
 /// Whether a backup's manifest names this key. Asked for keys without an id in them, which two runs can have wanted.
@@ -132,7 +144,8 @@ fn is_committed(store: &Store, archive: &str) -> Result<bool> {
     let catalogue = Catalogue::new(store.clone());
     let listed = catalogue.list()?;
     // A manifest that cannot be read may be the one.
-    Ok(catalogue.manifests(&listed).iter().any(|m| m.as_ref().map_or(true, |m| m.object.key == archive)))
+    let names = |s: &Result<Summary>| s.as_ref().map_or(true, |s| s.key == archive);
+    Ok(catalogue.summaries(&listed).found.iter().any(names))
 }
 
 /// What a sweep removed.
@@ -157,7 +170,7 @@ pub fn sweep(store: &Store, now: Timestamp) -> Result<Vec<Swept>> {
             }
             continue;
         };
-        if !stale && !is_dead_here(&mark) {
+        if !stale && !mark.process.is_dead_here() {
             continue;
         }
         let Some((_, id)) = BackupId::of_manifest_key(&format!("x/{}.manifest.json", mark.id)) else {
@@ -181,32 +194,6 @@ pub fn sweep(store: &Store, now: Timestamp) -> Result<Vec<Swept>> {
     Ok(swept)
 }
 
-fn is_dead_here(mark: &Mark) -> bool {
-    if mark.host != host_name() || !PathBuf::from("/proc/self/stat").exists() {
-        return false;
-    }
-    match (process_start(mark.pid), mark.process_start) {
-        (None, _) => true,
-        (Some(now), Some(then)) => now != then,
-        (Some(_), None) => false,
-    }
-}
-
-/// This machine, or rather this boot of this container: two containers of one host name see different processes.
-fn host_name() -> String {
-    let name = hostname::get().map(|h| h.to_string_lossy().into_owned()).unwrap_or_default();
-    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    let namespace =
-        std::fs::read_link("/proc/self/ns/pid").map(|l| l.display().to_string()).unwrap_or_default();
-    format!("{name} {} {namespace}", boot.trim())
-}
-
-/// Field 22 of `/proc/<pid>/stat` (proc(5)); the command in field 2 can hold spaces and parentheses.
-fn process_start(pid: u32) -> Option<u64> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -219,15 +206,8 @@ mod tests {
         (dir, store)
     }
 
-    fn plant(store: &Store, id: &BackupId, pid: u32, start: Option<u64>) {
-        let mark = Mark {
-            id: id.to_string(),
-            name: "db".into(),
-            host: host_name(),
-            pid,
-            process_start: start,
-            key: None,
-        };
+    fn plant(store: &Store, id: &BackupId, process: Process) {
+        let mark = Mark { id: id.to_string(), name: "db".into(), process, key: None };
         store.put(&format!("{RUNS}{id}.json"), serde_json::to_vec(&mark).unwrap().into()).unwrap();
     }
 
@@ -244,9 +224,8 @@ mod tests {
             store.put(&id.archive_key("db"), "x".into()).unwrap();
         }
         store.put(&dead.globals_key("db"), "x".into()).unwrap();
-        let me = std::process::id();
-        plant(&store, &dead, me, Some(1));
-        plant(&store, &live, me, process_start(me));
+        plant(&store, &dead, Process::dead());
+        plant(&store, &live, Process::this());
         let swept = sweep(&store, Timestamp::now()).unwrap();
         assert_eq!(swept, [Swept { id: dead.to_string(), name: "db".into() }]);
         assert_eq!(keys(&store), [format!("{RUNS}{live}.json"), live.archive_key("db")]);
@@ -257,8 +236,7 @@ mod tests {
         let (_dir, store) = store();
         let id = BackupId::new(Timestamp::now());
         store.put(&id.archive_key("db"), "x".into()).unwrap();
-        let me = std::process::id();
-        plant(&store, &id, me, process_start(me));
+        plant(&store, &id, Process::this());
         sweep(&store, Timestamp::now() + SignedDuration::from_mins(16)).unwrap();
         assert_eq!(keys(&store), Vec::<String>::new());
     }
@@ -269,7 +247,7 @@ mod tests {
         let id = BackupId::new(Timestamp::now());
         store.put(&id.archive_key("db"), "x".into()).unwrap();
         store.put(&id.manifest_key("db"), "{}".into()).unwrap();
-        plant(&store, &id, std::process::id(), Some(1));
+        plant(&store, &id, Process::dead());
         assert_eq!(sweep(&store, Timestamp::now()).unwrap(), []);
         assert_eq!(keys(&store), [id.archive_key("db"), id.manifest_key("db")]);
     }
@@ -292,8 +270,7 @@ mod tests {
         let (_dir, store) = store();
         let plant = |id: &BackupId| {
             let (name, key) = ("db".to_owned(), Some("backups/x.sql".to_owned()));
-            let mark =
-                Mark { id: id.to_string(), name, host: host_name(), pid: 1, process_start: Some(0), key };
+            let mark = Mark { id: id.to_string(), name, process: Process::dead(), key };
             store.put(&format!("{RUNS}{id}.json"), serde_json::to_vec(&mark).unwrap().into()).unwrap();
         };
         let (dead, good) = (BackupId::new(Timestamp::now()), BackupId::new(Timestamp::now()));

@@ -16,6 +16,7 @@ pub(crate) enum Exit {
     ClientTool = 6,
     Rights = 7,
     Clock = 8,
+    Overdue = 9,
     Cancelled = 130,
 }
 
@@ -93,6 +94,7 @@ impl From<KeepError> for Failure {
             KeepError::NoSuchBackup { .. } | KeepError::Ambiguous { .. } => {
                 Failure::new(Exit::Failed, "no-such-backup", e.to_string())
             }
+            KeepError::Busy { .. } => Failure::new(Exit::Failed, "busy", e.to_string()),
             KeepError::KeyTemplate { .. } => Failure::usage(e.to_string()),
             other => Failure::new(Exit::Failed, "failed", other.to_string()),
         }

@@ -7,6 +7,7 @@ mod failure;
 mod filters;
 mod job;
 mod resolve;
+mod retention;
 mod rules;
 mod show;
 mod signals;

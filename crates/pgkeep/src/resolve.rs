@@ -50,9 +50,12 @@ pub(crate) fn resolve(words: &str, stores: &StoreFlags, config: &Config) -> Resu
         return by_place(words);
     }
     let names = stores.named(config)?;
-    let holdings = Holdings::look(&names)?;
-    let place = holdings.stores.iter().map(|s| s.catalogue.store().url()).collect::<Vec<_>>().join(", ");
-    let listed = Wanted::parse(words).pick(holdings.all(), &place)?;
+    let wanted = Wanted::parse(words);
+    let holdings = Holdings::look_below(&names, &wanted.prefix())?;
+    let listed = match wanted.pick(holdings.all(), &holdings.places()) {
+        Ok(listed) => listed,
+        Err(none) => return foreign(words, &holdings).ok_or_else(|| none.into()),
+    };
     let copies: Vec<&Holding> = holdings.holders(&listed).collect();
     let mut first_failure = None;
     for (i, copy) in copies.iter().enumerate() {
@@ -80,6 +83,16 @@ pub(crate) fn resolve(words: &str, stores: &StoreFlags, config: &Config) -> Resu
     }
     // The backup was picked from these stores, so that one at least has been tried.
     Err(first_failure.unwrap_or(KeepError::Cancelled).into())
+}
+
+/// Somebody else's archive, by its key; a directory also by its own.
+fn foreign(words: &str, holdings: &Holdings) -> Option<Found> {
+    let toc = format!("{}/{TOC_FILE}", words.trim_end_matches('/'));
+    let (store, key) = holdings.stores.iter().find_map(|h| {
+        let found = h.others.iter().find(|o| o.key == words || o.key == toc)?;
+        Some((h.catalogue.store().clone(), found.key.clone()))
+    })?;
+    Some(Found { store, key, manifest: None, elsewhere: Vec::new() })
 }
 
 fn by_place(words: &str) -> Result<Found> {

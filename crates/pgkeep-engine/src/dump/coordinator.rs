@@ -53,9 +53,9 @@ pub(super) fn identify(client: &mut Client) -> Result<DatabaseIdentity> {
     Ok(DatabaseIdentity {
         name: info.database.clone(),
         system_identifier,
-        oid: row.parse(0).unwrap_or(0),
-        host: info.host.clone(),
-        port: info.port,
+        oid: row.parse(0),
+        host: Some(info.host.clone()),
+        port: Some(info.port),
         encoding: row.text(1),
         size: row.parse(2),
     })

@@ -49,6 +49,7 @@ pub(super) fn try_settings(settings: &Settings) -> Result<()> {
     for command in CONFIGURABLE {
         let words: &[&str] = match command {
             "convert" => &["pgkeep", command, "x", "--format", "plain", "--to", "y"],
+            "hold" => &["pgkeep", command, "x", "--release"],
             _ => &["pgkeep", command, "x"],
         };
         parse_words(words.iter().map(Into::into).collect(), settings)?;

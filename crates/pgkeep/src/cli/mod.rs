@@ -6,9 +6,11 @@ mod completions;
 mod config;
 mod convert;
 mod format;
+mod hold;
 mod init;
 pub(crate) mod layers;
 mod list;
+mod prune;
 mod restore;
 mod role;
 mod show;
@@ -28,7 +30,7 @@ pub(crate) use layers::command;
 const AFTER: &str = "\
 Exit codes: 0 success, 1 failed, 2 usage or configuration, 3 damage or a difference \
 found, 4 database not reached or log-in refused, 5 store failed, 6 no fitting pg_dump, \
-7 rights missing, 8 a clock is wrong, 130 stopped by a signal.";
+7 rights missing, 8 a clock is wrong, 9 backups fail to come, 130 stopped by a signal.";
 
 /// PostgreSQL backups that are proven to restore.
 #[derive(Parser)]
@@ -55,6 +57,10 @@ enum Command {
     Show(show::Options),
     /// Check a stored backup without a database: size, hashes, table of contents, every row
     Verify(verify::Options),
+    /// Delete backups that no retention rule keeps, and what dead runs left
+    Prune(prune::Options),
+    /// Hold a backup, so that nothing deletes it, or release it
+    Hold(hold::Options),
     /// Look whether databases can be backed up: rights, pg_dump, store, clocks, size and time
     Check(check::Options),
     /// Print the SQL that makes a role for backups
@@ -98,6 +104,8 @@ fn wants_json(command: &Command) -> bool {
         Command::List(o) => o.json,
         Command::Show(o) => o.json,
         Command::Verify(o) => o.json,
+        Command::Prune(o) => o.json,
+        Command::Hold(o) => o.json,
         Command::Check(o) => o.json,
         Command::Role(_) | Command::Init(_) | Command::Config(_) | Command::Completions(_) | Command::Man => {
             false
@@ -117,7 +125,8 @@ fn layered(cli: Cli) -> Result<(Cli, Config)> {
         Command::Show(o) => Some(o.backup.as_str()),
         Command::Verify(o) => Some(o.backup.as_str()),
         Command::List(o) => o.name.as_deref(),
-        Command::Backup(_) | Command::Check(_) | Command::Role(_) => None,
+        Command::Hold(o) => Some(o.backup.as_str()),
+        Command::Backup(_) | Command::Check(_) | Command::Role(_) | Command::Prune(_) => None,
     };
     let config = Config::load(cli.config.as_deref())?;
     let database = entry.map(|words| words.split('@').next().unwrap_or(words));
@@ -133,6 +142,8 @@ fn run(cli: Cli, config: &Config) -> Result<()> {
         Command::List(options) => list::run(&options, config),
         Command::Show(options) => show::run(&options, config),
         Command::Verify(options) => verify::run(&options, config),
+        Command::Prune(options) => prune::run(&options, config),
+        Command::Hold(options) => hold::run(&options, config),
         Command::Check(options) => check::run(&options, config),
         Command::Role(options) => role::run(&options, config),
         Command::Init(options) => init::run(&options),

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use clap::Parser;
+use pgkeep_keep::hold::read_hold;
 use pgkeep_keep::{DumpReport, Format};
 
 use super::backup::{globals_words, snapshot};
@@ -51,11 +52,9 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
     let d = &m.dump;
     let (rows, text) = d.totals();
     let took = Duration::try_from(m.finished.duration_since(m.started)).unwrap_or_default();
-    let identity =
-        d.database.system_identifier.as_ref().map(|s| format!(", cluster {s}")).unwrap_or_default();
     let lines = [
         ("backup", format!("{} of {}", m.id, m.name)),
-        ("database", format!("{} on {}:{}{identity}", d.database.name, d.database.host, d.database.port)),
+        ("database", d.database.to_string()),
         ("snapshot", snapshot(d)),
         (
             "made",
@@ -84,6 +83,10 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
     }
     if let Some(blobs) = &d.large_objects {
         print(format!("{:<10}{} of {}", "objects", count(blobs.rows), bytes(blobs.bytes)));
+    }
+    if let Some(hold) = read_hold(&found.store, &m.name, &m.backup_id())? {
+        let by = hold.by.map(|by| format!(" by {by}")).unwrap_or_default();
+        print(format!("{:<10}since {} UTC{by}: {}", "held", short_time(hold.since), hold.reason));
     }
     for note in &d.notes {
         print(format!("{:<10}{note}", "note"));

@@ -70,6 +70,7 @@ impl BackupJob<'_> {
             files: Vec::new(),
             globals: globals
                 .map(|g| GlobalsRecord::new(&id.globals_key(name), &g.sql, g.source.clone(), g.passwords)),
+            adopted: None,
             dump: report,
         };
         let commit = || {

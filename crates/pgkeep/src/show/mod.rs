@@ -6,4 +6,4 @@ mod screen;
 
 pub(crate) use figures::{bytes, clock, count, duration, many, plural, short_count, short_time};
 pub(crate) use progress::{Display, ProgressMode};
-pub(crate) use screen::{print, print_json, table, warn};
+pub(crate) use screen::{print, print_json, shorten, table, warn};

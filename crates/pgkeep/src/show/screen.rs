@@ -36,3 +36,34 @@ pub(crate) fn table(head: &[&str], right: &[usize], rows: Vec<Vec<String>>) {
         print(text.trim_end());
     }
 }
+
+/// Cuts the cells of one column until the rows of a table fit into `width` columns; some of each cell stays.
+pub(crate) fn shorten(rows: &mut [Vec<String>], column: usize, width: usize) {
+    const LEAST: usize = 8;
+    let widest = |i: usize| rows.iter().filter_map(|r| r.get(i)).map(|c| c.width()).max().unwrap_or(0);
+    let columns = rows.first().map_or(0, Vec::len);
+    let others: usize = (0..columns).filter(|i| *i != column).map(|i| widest(i) + 2).sum();
+    let room = width.saturating_sub(others).max(LEAST);
+    for cell in rows.iter_mut().filter_map(|r| r.get_mut(column)).filter(|c| c.width() > room) {
+        while cell.width() >= room {
+            cell.pop();
+        }
+        cell.push('…');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_column_is_cut_until_the_table_fits_and_not_to_nothing() {
+        let row = |name: &str| vec![name.to_owned(), "x".repeat(20)];
+        let mut rows = [row("short"), row("a name that is far too long")];
+        shorten(&mut rows, 0, 40);
+        assert_eq!(rows.map(|r| r[0].clone()), ["short", "a name that is fa…"]);
+        let mut rows = [row("a name that is far too long")];
+        shorten(&mut rows, 0, 10);
+        assert_eq!(rows[0][0], "a name …");
+    }
+}

@@ -1,6 +1,7 @@
 //! What several stores hold together.
 
-use pgkeep_keep::{Catalogue, Listed};
+use pgkeep_keep::{Catalogue, Listed, Survey};
+use pgkeep_store::ObjectInfo;
 
 use super::StoreName;
 use crate::failure::{Failure, Result};
@@ -14,6 +15,8 @@ pub(crate) struct Holding {
     pub(crate) catalogue: Catalogue,
     /// Its backups, oldest first.
     pub(crate) listed: Vec<Listed>,
+    /// What else lies there: archives, and what others keep.
+    pub(crate) others: Vec<ObjectInfo>,
 }
 
 impl Holding {
@@ -36,12 +39,17 @@ impl Holdings {
     /// # Errors
     /// The first store's if none answers.
     pub(crate) fn look(names: &[StoreName]) -> Result<Holdings> {
+        Holdings::look_below(names, "")
+    }
+
+    /// The same for keys that begin with `prefix`: what is asked about one name need not list all.
+    pub(crate) fn look_below(names: &[StoreName], prefix: &str) -> Result<Holdings> {
         let mut holdings = Holdings { stores: Vec::new(), silent: Vec::new() };
         for named in names {
             let look = || {
                 let catalogue = Catalogue::new(named.open()?);
-                let listed = catalogue.list()?;
-                Ok(Holding { name: named.name.clone(), catalogue, listed })
+                let Survey { backups: listed, others, .. } = catalogue.survey(prefix)?;
+                Ok(Holding { name: named.name.clone(), catalogue, listed, others })
             };
             match look() {
                 Ok(holding) => holdings.stores.push(holding),
@@ -63,6 +71,11 @@ impl Holdings {
         all.sort_by(|a, b| a.id.cmp(&b.id).then_with(|| a.name.cmp(&b.name)));
         all.dedup_by(|a, b| is_copy(a, b));
         all
+    }
+
+    /// Their URLs, for messages.
+    pub(crate) fn places(&self) -> String {
+        self.stores.iter().map(|s| s.catalogue.store().url()).collect::<Vec<_>>().join(", ")
     }
 
     /// The stores that have a copy of this backup.

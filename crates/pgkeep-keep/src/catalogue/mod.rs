@@ -1,25 +1,23 @@
 //! What backups a store holds. The store is the only truth: every manifest in it is a backup, nothing else is.
 
-use jiff::Timestamp;
+mod foreign;
+mod index;
+mod listing;
+mod summary;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use pgkeep_store::Store;
 
 use crate::error::{KeepError, Result};
-use crate::id::BackupId;
 use crate::manifest::{GlobalsRecord, Manifest, ObjectRecord};
+pub use foreign::{Foreign, ForeignFormat};
+use index::Index;
+pub use listing::{Listed, Survey};
+pub use summary::{Summaries, Summary};
 
 /// Requests at a time when many manifests are read.
 const READERS: usize = 8;
-
-/// A backup that was found, before its manifest is read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listed {
-    /// Name it is kept under.
-    pub name: String,
-    /// Its id.
-    pub id: BackupId,
-    /// When the manifest was written, by the store's clock.
-    pub committed: Timestamp,
-}
 
 /// Which backup is wanted, in the words of a command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +35,15 @@ impl Wanted {
             Some(name) => Wanted::Latest(name.to_owned()),
             None => Wanted::Id(text.to_owned()),
         }
+    }
+
+    /// What the key of its manifest begins with, as far as the words tell.
+    pub fn prefix(&self) -> String {
+        let name = match self {
+            Wanted::Latest(name) => Some(name.as_str()),
+            Wanted::Id(id) => id.rsplit_once('/').map(|(name, _)| name),
+        };
+        name.map(|n| format!("{n}/")).unwrap_or_default()
     }
 
     /// The one backup that is meant among these, oldest first; `store` names the place for the error.
@@ -96,15 +103,13 @@ impl Catalogue {
 
     /// Every backup, oldest first, without reading manifests.
     pub fn list(&self) -> Result<Vec<Listed>> {
-        let mut found = Vec::new();
-        for object in self.store.list("")? {
-            let object = object?;
-            if let Some((name, id)) = BackupId::of_manifest_key(&object.key) {
-                found.push(Listed { name: name.to_owned(), id, committed: object.modified });
-            }
-        }
-        found.sort_by(|a, b| a.id.cmp(&b.id).then_with(|| a.name.cmp(&b.name)));
-        Ok(found)
+        Ok(self.survey("")?.backups)
+    }
+
+    /// Everything in the store whose key begins with `prefix`, by one listing.
+    pub fn survey(&self, prefix: &str) -> Result<Survey> {
+        let objects = self.store.list(prefix)?;
+        Survey::of(objects.map(|o| o.map_err(KeepError::from)))
     }
 
     /// Reads one backup's manifest.
@@ -130,20 +135,47 @@ impl Catalogue {
         Ok(Manifest { object, files, globals, ..manifest })
     }
 
-    /// Reads the manifests of these backups, several at a time, each with its own result: one that cannot be read
-    /// does not hide the others.
-    pub fn manifests(&self, listed: &[Listed]) -> Vec<Result<Manifest>> {
-        let next = std::sync::atomic::AtomicUsize::new(0);
-        let mut results: Vec<Option<Result<Manifest>>> = listed.iter().map(|_| None).collect();
+    /// What is known of these backups, each with its own result: a manifest that cannot be read does not hide the
+    /// others. Where there are many, an index in the store spares reading those that it knows already.
+    pub fn summaries(&self, listed: &[Listed]) -> Summaries {
+        self.look_up(listed).0
+    }
+
+    /// As [`summaries`](Self::summaries), for everything that [`list`](Self::list) gave; keeps the index up to date.
+    ///
+    /// The second result says why the index could not be written, which costs time and nothing else.
+    pub fn summaries_of_all(&self, listed: &[Listed]) -> (Summaries, Option<KeepError>) {
+        let (summaries, useless) = self.look_up(listed);
+        let failed = Index::of(&self.store, listed.len()).keep(listed, &summaries, useless).err();
+        (summaries, failed)
+    }
+
+    /// The summaries, and how many lines of the index were of no use.
+    fn look_up(&self, listed: &[Listed]) -> (Summaries, usize) {
+        let mut found: Vec<Option<Result<Summary>>> = listed.iter().map(|_| None).collect();
+        let useless = Index::of(&self.store, listed.len()).fill(listed, &mut found);
+        let missing: Vec<usize> = (0..found.len()).filter(|i| found[*i].is_none()).collect();
+        let wanted: Vec<&Listed> = missing.iter().map(|i| &listed[*i]).collect();
+        for (i, summary) in missing.iter().zip(self.each(&wanted, Summary::of)) {
+            found[*i] = Some(summary);
+        }
+        let found = found.into_iter().map(|s| s.unwrap_or(Err(KeepError::Cancelled))).collect();
+        (Summaries { found, read: missing.len() }, useless)
+    }
+
+    /// Reads the manifests of these backups, several at a time, and makes something of each.
+    fn each<T: Send>(&self, listed: &[&Listed], of: impl Fn(&Manifest) -> T + Sync) -> Vec<Result<T>> {
+        let next = AtomicUsize::new(0);
+        let mut results: Vec<Option<Result<T>>> = listed.iter().map(|_| None).collect();
         std::thread::scope(|scope| {
             let workers: Vec<_> = (0..READERS.min(listed.len()))
                 .map(|_| {
                     scope.spawn(|| {
                         let mut read = Vec::new();
                         loop {
-                            let i = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                            let i = next.fetch_add(1, Ordering::Relaxed);
                             let Some(one) = listed.get(i) else { return read };
-                            read.push((i, self.manifest(one)));
+                            read.push((i, self.manifest(one).map(|m| of(&m))));
                         }
                     })
                 })
@@ -160,6 +192,6 @@ impl Catalogue {
     /// # Errors
     /// As [`Wanted::pick`].
     pub fn find(&self, wanted: &Wanted) -> Result<Listed> {
-        wanted.pick(self.list()?, &self.store.url())
+        wanted.pick(self.survey(&wanted.prefix())?.backups, &self.store.url())
     }
 }

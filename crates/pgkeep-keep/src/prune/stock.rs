@@ -1,0 +1,75 @@
+//! Everything in a store, as a prune finds it.
+
+use std::collections::{BTreeMap, HashMap};
+
+use jiff::Timestamp;
+
+use crate::catalogue::{Catalogue, Listed, Summary, Survey};
+use crate::error::{KeepError, Result};
+use crate::object::TOC_FILE;
+use crate::retention::{Plan, Policy, plan};
+
+/// What lies in a store, with the summary of every backup.
+pub struct Stock {
+    pub(super) survey: Survey,
+    summaries: Vec<Result<Summary>>,
+    /// How many manifests name a key.
+    named: HashMap<String, usize>,
+    /// Places in `survey.backups`, by name.
+    by_name: BTreeMap<String, Vec<usize>>,
+    /// Why the index could not be kept, which only costs time.
+    pub index_failed: Option<KeepError>,
+}
+
+impl Stock {
+    /// Looks through a store.
+    pub fn look(catalogue: &Catalogue) -> Result<Stock> {
+        let survey = catalogue.survey("")?;
+        let (summaries, index_failed) = catalogue.summaries_of_all(&survey.backups);
+        let mut named: HashMap<String, usize> = HashMap::new();
+        for summary in summaries.found.iter().flatten() {
+            for key in std::iter::once(&summary.key).chain(&summary.globals) {
+                *named.entry(key.clone()).or_default() += 1;
+            }
+        }
+        let mut by_name: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        for (i, listed) in survey.backups.iter().enumerate() {
+            by_name.entry(listed.name.clone()).or_default().push(i);
+        }
+        Ok(Stock { survey, summaries: summaries.found, named, by_name, index_failed })
+    }
+
+    /// Names under which backups are kept.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.by_name.keys().map(String::as_str)
+    }
+
+    /// The backups of a name, each with its summary or why its manifest cannot be read.
+    pub fn of_name(&self, name: &str) -> impl Iterator<Item = (&Listed, &Result<Summary>)> {
+        let places = self.by_name.get(name).map(Vec::as_slice).unwrap_or_default();
+        places.iter().map(|i| (&self.survey.backups[*i], &self.summaries[*i]))
+    }
+
+    /// What retention decides about the backups of a name.
+    pub fn plan(&self, name: &str, policy: &Policy, now: Timestamp) -> Plan {
+        let candidates: Vec<_> =
+            self.of_name(name).filter_map(|(l, s)| Some(s.as_ref().ok()?.candidate(l))).collect();
+        let unreadable = self.of_name(name).any(|(_, s)| s.is_err());
+        plan(&candidates, unreadable, policy, now)
+    }
+
+    /// Whether a manifest names this key, or the folder that it is in as its archive.
+    pub fn is_named(&self, key: &str) -> bool {
+        self.named.contains_key(key) || in_archive(key).any(|toc| self.named.contains_key(&toc))
+    }
+
+    /// Whether more than one manifest names this key: files that were copied without their archive.
+    pub(super) fn is_shared(&self, key: &str) -> bool {
+        self.named.get(key).is_some_and(|n| *n > 1)
+    }
+}
+
+/// The objects that would lead to an archive of many objects with this key among them.
+fn in_archive(key: &str) -> impl Iterator<Item = String> + '_ {
+    key.rsplit_once('/').into_iter().map(|(folder, _)| format!("{folder}/{TOC_FILE}"))
+}
