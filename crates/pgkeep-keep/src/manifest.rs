@@ -7,6 +7,7 @@ use pgkeep_store::Finished;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::encryption::EncryptionRecord;
 use crate::error::{KeepError, Result};
 use crate::fingerprint::Fingerprint;
 use crate::id::BackupId;
@@ -39,6 +40,9 @@ pub struct Manifest {
     /// The server's roles and tablespaces, where they were taken along.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub globals: Option<GlobalsRecord>,
+    /// How all of these are encrypted; `None` where they are not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encryption: Option<EncryptionRecord>,
     /// When somebody else's archive was read whole and given this manifest; `None` for pgkeep's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adopted: Option<Timestamp>,

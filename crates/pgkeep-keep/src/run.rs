@@ -15,6 +15,7 @@ use pgkeep_store::Store;
 use serde::{Deserialize, Serialize};
 
 use crate::catalogue::{Catalogue, Summary};
+use crate::encryption::EXTENSION;
 use crate::error::{KeepError, Result};
 use crate::id::BackupId;
 use crate::process::Process;
@@ -186,7 +187,9 @@ pub fn sweep(store: &Store, now: Timestamp) -> Result<Vec<Swept>> {
             && (own || !is_committed(store, &archive)?)
         {
             store.delete(&archive)?;
-            store.delete(&id.globals_key(&mark.name))?;
+            let globals = id.globals_key(&mark.name);
+            store.delete(&format!("{globals}{EXTENSION}"))?;
+            store.delete(&globals)?;
             swept.push(Swept { id: mark.id, name: mark.name });
         }
         store.delete(&object.key)?;

@@ -13,14 +13,15 @@ use pgkeep_store::{Store, StoreError};
 use sha2::{Digest, Sha256};
 use xxhash_rust::xxh3::Xxh3;
 
+use crate::encryption::{Identities, is_sealed, name_recipients};
 use crate::error::{KeepError, Result};
 use crate::fingerprint::{Fingerprint, RowHasher, large_object};
-use crate::globals::read_globals;
+use crate::globals::{read_globals, stored_globals};
 use crate::manifest::{Manifest, hex, name_text};
 use crate::object::{StoredArchive, directory_of};
 
 /// Bytes asked of the store at a time where there is no manifest to name a part size.
-pub(crate) const DEFAULT_PART: u64 = 8 << 20;
+const DEFAULT_PART: u64 = 8 << 20;
 /// Ranges that are read at the same time ahead of the one thread that unpacks them.
 const READERS: usize = 4;
 /// What stands after a table's last row in an archive.
@@ -45,38 +46,37 @@ pub struct Verified {
     pub bytes: u64,
     /// Whether there was a manifest to compare with; without one only the archive's own form was checked.
     pub against_manifest: bool,
+    /// Whether it is encrypted and no key was given: then only sizes and hashes were compared, and the counts are 0.
+    pub unread: bool,
 }
 
 /// Reads a whole archive once, from its first byte to its last, and checks everything that can be checked without a
 /// database: the object's size, the hash of each part, the TOC, that every block decompresses to its end, and for
 /// every table that rows, bytes and fingerprint are those of the manifest.
 ///
+/// What is encrypted is read with `identities`; without any, sizes and hashes are compared, which need no key.
+///
 /// `tick` is called with the number of archive bytes read since the last call, and ends the check by returning false.
 ///
 /// # Errors
-/// `Damaged` or `Archive` naming the first thing that is wrong.
+/// `Damaged` or `Archive` naming the first thing that is wrong; `Locked` where no identity fits.
 pub fn verify(
     store: &Store,
     key: &str,
     manifest: Option<&Manifest>,
+    identities: &Identities,
     tick: &mut (dyn FnMut(u64) -> bool + Send),
 ) -> Result<Verified> {
-    let object = Arc::new(match manifest {
-        Some(m) => StoredArchive::open_checked(store, key, m)?,
-        None => StoredArchive::open(store, key)?,
-    });
+    if let Some(m) = manifest.filter(|_| is_sealed(key) && identities.is_empty()) {
+        return verify_unread(store, m, tick);
+    }
+    let object = open(store, key, manifest, identities)?;
     let url = object.url();
     let damaged = |why: String| KeepError::Damaged { object: url.clone(), why };
     let archive = |source: ArchiveError| KeepError::Archive { object: url.clone(), source };
     let (toc, data_start) = read_toc_at(&object).map_err(archive)?;
     let mut blocks = Blocks::new(&toc);
-    let mut stream = match directory_of(key) {
-        Some(_) => Parts::of_directory(object.clone(), tick),
-        None => {
-            let part = manifest.map_or(DEFAULT_PART, |m| m.object.part_size.max(1));
-            Parts::new(store, key, object.size(), part, manifest, tick)
-        }
-    };
+    let mut stream = Parts::of(store, key, &object, manifest, tick);
     let outcome = (|| -> Result<(), WalkError> {
         skip(&mut stream, data_start)?;
         blocks.walk(&mut stream, &toc, data_start)
@@ -101,16 +101,63 @@ pub fn verify(
         rows: 0,
         bytes: 0,
         against_manifest: manifest.is_some(),
+        unread: false,
     };
     if let Some(m) = manifest {
         compare(m, &blocks).map_err(damaged)?;
         (verified.rows, verified.bytes) = m.dump.totals();
         verified.tables = m.dump.tables.len() as u64;
         if m.globals.is_some() {
-            read_globals(store, m)?;
+            read_globals(store, m, identities)?;
         }
     }
     Ok(verified)
+}
+
+/// The archive, its lengths and hashes checked where there is a manifest.
+pub(crate) fn open(
+    store: &Store,
+    key: &str,
+    manifest: Option<&Manifest>,
+    identities: &Identities,
+) -> Result<Arc<StoredArchive>> {
+    let opened = match manifest {
+        Some(m) => StoredArchive::open_checked(store, key, identities, m).map_err(|e| name_recipients(e, m)),
+        None => StoredArchive::open(store, key, identities),
+    };
+    opened.map(Arc::new)
+}
+
+/// Compares what can be compared without a key.
+fn verify_unread(
+    store: &Store,
+    manifest: &Manifest,
+    tick: &mut (dyn FnMut(u64) -> bool + Send),
+) -> Result<Verified> {
+    look_whole(store, manifest)?;
+    for object in manifest.objects() {
+        let part = object.part_size.max(1);
+        for (i, from) in (0..object.size).step_by(usize::try_from(part).unwrap_or(usize::MAX)).enumerate() {
+            let bytes = store.get_range(&object.key, from..object.size.min(from.saturating_add(part)))?;
+            check_part(i, from, &bytes, &object.parts)
+                .map_err(|why| KeepError::Damaged { object: store.url_of(&object.key), why })?;
+            if !tick(bytes.len() as u64) {
+                return Err(KeepError::Cancelled);
+            }
+        }
+    }
+    stored_globals(store, manifest)?;
+    Ok(Verified {
+        size: manifest.size(),
+        entries: 0,
+        blocks: 0,
+        dead_blocks: 0,
+        tables: 0,
+        rows: 0,
+        bytes: 0,
+        against_manifest: true,
+        unread: true,
+    })
 }
 
 /// Checks header and TOC alone, by the hashes of the parts that hold them: a quick look before a restore, since rows
@@ -121,7 +168,8 @@ pub fn verify(
 pub fn verify_head(store: &Store, key: &str, manifest: &Manifest) -> Result<()> {
     let object = &manifest.object;
     let part = object.part_size.max(1);
-    let head = manifest.dump.head_len.min(object.size);
+    let plain = manifest.dump.head_len;
+    let head = manifest.encryption.as_ref().map_or(plain, |e| e.sealed_end(plain)).min(object.size);
     for (i, from) in (0..head).step_by(usize::try_from(part).unwrap_or(usize::MAX)).enumerate() {
         let bytes = store.get_range(key, from..object.size.min(from.saturating_add(part)))?;
         check_part(i, from, &bytes, &object.parts)
@@ -365,7 +413,7 @@ enum Fetched {
 }
 
 impl<'t> Parts<'t> {
-    pub(crate) fn new(
+    fn new(
         store: &Store,
         key: &str,
         size: u64,
@@ -385,8 +433,23 @@ impl<'t> Parts<'t> {
         Parts::fetched_by(fetch, size, part, tick)
     }
 
-    /// A directory as one archive; the archive itself checks what it reads of its files.
-    fn of_directory(archive: Arc<StoredArchive>, tick: &'t mut (dyn FnMut(u64) -> bool + Send)) -> Self {
+    /// The archive from its first byte to its last.
+    pub(crate) fn of(
+        store: &Store,
+        key: &str,
+        archive: &Arc<StoredArchive>,
+        manifest: Option<&Manifest>,
+        tick: &'t mut (dyn FnMut(u64) -> bool + Send),
+    ) -> Self {
+        if is_sealed(key) || directory_of(key).is_some() {
+            return Parts::of_archive(archive.clone(), tick);
+        }
+        let part = manifest.map_or(DEFAULT_PART, |m| m.object.part_size.max(1));
+        Parts::new(store, key, archive.size(), part, manifest, tick)
+    }
+
+    /// A directory, or what is encrypted, as one archive; the archive itself checks what it reads.
+    fn of_archive(archive: Arc<StoredArchive>, tick: &'t mut (dyn FnMut(u64) -> bool + Send)) -> Self {
         let size = archive.len().unwrap_or(0);
         let fetch = move |_, from, to: u64| {
             let mut bytes = vec![0; usize::try_from(to - from).unwrap_or(0)];

@@ -94,6 +94,8 @@ impl From<KeepError> for Failure {
             KeepError::NoSuchBackup { .. } | KeepError::Ambiguous { .. } => {
                 Failure::new(Exit::Failed, "no-such-backup", e.to_string())
             }
+            KeepError::Locked { .. } => Failure::new(Exit::Failed, "locked", e.to_string()),
+            KeepError::Key { .. } => Failure::new(Exit::Usage, "key", e.to_string()),
             KeepError::Busy { .. } => Failure::new(Exit::Failed, "busy", e.to_string()),
             KeepError::KeyTemplate { .. } => Failure::usage(e.to_string()),
             other => Failure::new(Exit::Failed, "failed", other.to_string()),

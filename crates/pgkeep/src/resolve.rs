@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use pgkeep_keep::encryption::{EXTENSION, Identities, is_sealed, name_recipients};
 use pgkeep_keep::{
     Catalogue, KeepError, Manifest, StoredArchive, TOC_FILE, Wanted, directory_of, look_whole,
 };
@@ -9,6 +10,7 @@ use pgkeep_store::Store;
 
 use crate::config::Config;
 use crate::failure::{Exit, Failure, Result};
+use crate::keys::IdentityFlags;
 use crate::show::warn;
 use crate::stores::{Holding, Holdings, StoreFlags};
 
@@ -23,9 +25,23 @@ pub(crate) struct Found {
 }
 
 impl Found {
-    /// The archive, to be read at random.
-    pub(crate) fn archive(&self) -> Result<StoredArchive> {
-        Ok(StoredArchive::open(&self.store, &self.key)?)
+    /// The archive, to be read at random; what is encrypted is opened with these keys.
+    pub(crate) fn archive(&self, keys: &IdentityFlags) -> Result<StoredArchive> {
+        let identities = self.identities(keys)?;
+        StoredArchive::open(&self.store, &self.key, &identities).map_err(|e| self.locked(e))
+    }
+
+    /// The keys of these files, which are read only where something is encrypted.
+    pub(crate) fn identities(&self, keys: &IdentityFlags) -> Result<Identities> {
+        if is_sealed(&self.key) { keys.read() } else { Ok(Identities::none()) }
+    }
+
+    /// Whose keys open it, where that is what failed.
+    pub(crate) fn locked(&self, e: KeepError) -> Failure {
+        match &self.manifest {
+            Some(m) => name_recipients(e, m).into(),
+            None => e.into(),
+        }
     }
 
     /// Says with a failure to read this copy where another one is.
@@ -101,7 +117,8 @@ fn by_place(words: &str) -> Result<Found> {
     let (folder, file) = split(directory.as_deref().unwrap_or(words));
     let store = Store::open(&folder)?;
     let ends = [".manifest.json", ".dump", ".dir", ".sql", ".sql.gz", ".sql.zst", ".sql.lz4"];
-    let stem = ends.iter().find_map(|end| file.strip_suffix(end));
+    let plain = file.strip_suffix(EXTENSION).unwrap_or(&file);
+    let stem = ends.iter().find_map(|end| plain.strip_suffix(end));
     let manifest_key = stem.map(|s| format!("{s}.manifest.json"));
     let catalogue = Catalogue::new(store.clone());
     let manifest = match manifest_key {

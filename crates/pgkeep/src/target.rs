@@ -1,7 +1,9 @@
 //! An object of the store as the place that a dump goes to.
 
-use pgkeep_engine::Result;
 use pgkeep_engine::dump::ObjectTarget;
+use pgkeep_engine::{EngineError, ErrorKind, Result};
+use pgkeep_keep::KeepError;
+use pgkeep_keep::encryption::{HeadLastSealer, Recipients};
 use pgkeep_store::{Finished, Store, Upload, UploadPlan};
 
 /// The archive of one backup, being uploaded. Dropped unfinished, it leaves nothing in the store.
@@ -42,4 +44,65 @@ impl ObjectTarget for ArchiveUpload<'_> {
         }
         Ok(())
     }
+}
+
+/// Plain bytes that are encrypted at a time.
+const PIECE: usize = 1 << 20;
+
+/// A target that encrypts on the way to another.
+pub(crate) struct SealedTarget<'t> {
+    inner: &'t mut dyn ObjectTarget,
+    recipients: &'t Recipients,
+    sealer: Option<HeadLastSealer>,
+    expected_size: u64,
+    begun: bool,
+    out: Vec<u8>,
+}
+
+impl<'t> SealedTarget<'t> {
+    pub(crate) fn new(inner: &'t mut dyn ObjectTarget, recipients: &'t Recipients) -> Self {
+        SealedTarget { inner, recipients, sealer: None, expected_size: 0, begun: false, out: Vec::new() }
+    }
+
+    /// Hands on what is encrypted, of an object whose encrypted head has this length.
+    fn hand_on(&mut self, head_len: u64) -> Result<()> {
+        if !self.begun {
+            self.inner.begin(head_len, self.expected_size)?;
+            self.begun = true;
+        }
+        self.inner.write(&self.out)?;
+        self.out.clear();
+        Ok(())
+    }
+}
+
+impl ObjectTarget for SealedTarget<'_> {
+    fn begin(&mut self, head_len: u64, expected_size: u64) -> Result<()> {
+        self.sealer = Some(HeadLastSealer::new(self.recipients, head_len).map_err(encrypting)?);
+        self.expected_size = expected_size;
+        Ok(())
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        for piece in bytes.chunks(PIECE) {
+            let Some(sealer) = &mut self.sealer else { return Ok(()) };
+            sealer.write(piece, &mut self.out).map_err(encrypting)?;
+            if !self.out.is_empty() {
+                let head_len = sealer.head_len();
+                self.hand_on(head_len)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, head: Vec<u8>) -> Result<()> {
+        let Some(sealer) = self.sealer.take() else { return Ok(()) };
+        let head = sealer.finish(head, &mut self.out).map_err(encrypting)?;
+        self.hand_on(head.len() as u64)?;
+        self.inner.finish(head)
+    }
+}
+
+fn encrypting(e: KeepError) -> EngineError {
+    EngineError::new(ErrorKind::Other, "encrypting the archive", e.to_string())
 }

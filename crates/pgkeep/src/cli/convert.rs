@@ -11,6 +11,7 @@ use pgkeep_engine::convert::to_script;
 use pgkeep_engine::dump::DumpTarget;
 use pgkeep_engine::progress::Progress;
 use pgkeep_engine::restore::{RestoreSource, ScriptSource};
+use pgkeep_keep::encryption::{Recipients, is_sealed, plain_name};
 use pgkeep_store::Store;
 use serde_json::json;
 
@@ -18,11 +19,12 @@ use super::format::{FormatName, compression};
 use crate::config::Config;
 use crate::config::keys::THIS_RUN;
 use crate::failure::{Exit, Failure, Result};
+use crate::keys::{EncryptFlags, IdentityFlags};
 use crate::resolve::{resolve, split};
 use crate::show::{Display, ProgressMode, bytes, duration, print, print_json, warn};
 use crate::signals;
 use crate::stores::StoreFlags;
-use crate::target::ArchiveUpload;
+use crate::target::{ArchiveUpload, SealedTarget};
 
 /// Options of `convert`.
 #[derive(Parser)]
@@ -32,11 +34,16 @@ pub(super) struct Options {
     /// What to write
     #[arg(long, value_enum, help_heading = THIS_RUN)]
     format: FormatName,
-    /// A file or an object's URL, such as shop.sql, s3://bucket/shop.sql.gz, or - for standard output
+    /// A file or an object's URL, such as shop.sql, s3://bucket/shop.sql.gz, or - for standard output; one whose name
+    /// ends in .age is encrypted
     #[arg(long, value_name = "PLACE", help_heading = THIS_RUN)]
     to: String,
     #[command(flatten)]
     store: StoreFlags,
+    #[command(flatten)]
+    keys: IdentityFlags,
+    #[command(flatten)]
+    encrypt: EncryptFlags,
     /// zstd, gzip, lz4 or none, with a level after a colon [default: by the end of --to, .gz, .zst or .lz4; else none]
     #[arg(long, value_name = "CODEC[:LEVEL]", help_heading = THIS_RUN)]
     compress: Option<String>,
@@ -59,9 +66,10 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
         ));
     }
     let compression = compression_of(options)?;
+    let recipients = recipients(options)?;
     let found = resolve(&options.backup, &options.store, config)?;
-    let archive = found.archive()?;
-    if ScriptSource::open(&archive, &found.key)?.is_some() {
+    let archive = found.archive(&options.keys)?;
+    if ScriptSource::open(&archive, archive.name())?.is_some() {
         return Err(Failure::usage(format!(
             "{} is an SQL script, which cannot be turned into anything else\n  hint: restore it, and back up that database",
             archive.url()
@@ -81,7 +89,11 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
         } else {
             let (store, key) = place(options)?;
             let mut upload = ArchiveUpload::new(&store, key.clone());
-            (to(DumpTarget::Object(&mut upload))?, Some(store.url_of(&key)))
+            let size = match &recipients {
+                Some(recipients) => to(DumpTarget::Object(&mut SealedTarget::new(&mut upload, recipients)))?,
+                None => to(DumpTarget::Object(&mut upload))?,
+            };
+            (size, Some(store.url_of(&key)))
         }
     };
     let (size, url) = written;
@@ -106,8 +118,29 @@ fn compression_of(options: &Options) -> Result<Compression> {
         return compression(text);
     }
     let codecs = [Algorithm::Gzip, Algorithm::Zstd, Algorithm::Lz4];
-    let (place, _) = options.to.split_once('?').unwrap_or((&options.to, ""));
+    let place = place_of(options);
+    let place = plain_name(place).unwrap_or(place);
     Ok(codecs.into_iter().find(|c| place.ends_with(c.file_suffix())).unwrap_or(Algorithm::None).into())
+}
+
+/// Where the script goes, without a URL's options.
+fn place_of(options: &Options) -> &str {
+    options.to.split_once('?').map_or(options.to.as_str(), |(place, _)| place)
+}
+
+/// Whom the script is encrypted to: the name says whether it is.
+fn recipients(options: &Options) -> Result<Option<Recipients>> {
+    if !is_sealed(place_of(options)) {
+        return Ok(None);
+    }
+    let recipients = options.encrypt.recipients()?;
+    match recipients.is_empty() {
+        true => Err(Failure::usage(format!(
+            "--to {}: its name says that it is encrypted, and nobody is named whom to encrypt to\n  hint: --encrypt-to age1…",
+            options.to
+        ))),
+        false => Ok(Some(recipients)),
+    }
 }
 
 /// Store and key of the object to be written.

@@ -28,6 +28,7 @@ use crate::config::Config;
 use crate::config::keys::THIS_RUN;
 use crate::connect::{self, PasswordFlags};
 use crate::failure::{Exit, Failure, Result};
+use crate::keys::IdentityFlags;
 use crate::resolve::{Found, resolve};
 use crate::show::{Display, ProgressMode, print};
 use crate::signals;
@@ -46,6 +47,8 @@ pub(super) struct Options {
     password: PasswordFlags,
     #[command(flatten)]
     store: StoreFlags,
+    #[command(flatten)]
+    keys: IdentityFlags,
     /// Connections that load and build [default: the number of processors, 2 to 8]
     #[arg(long, short)]
     jobs: Option<usize>,
@@ -96,7 +99,7 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
     let choice = options.choice.choice()?;
     let found = resolve(&options.backup, &options.store, config)?;
     if options.choice.list {
-        return print_list(&found, &choice, &restore_options(options)?);
+        return print_list(&found, &options.keys, &choice, &restore_options(options)?);
     }
     let into = options.into.as_deref().ok_or_else(|| {
         Failure::usage("no database to restore into is named\n  hint: --into postgres://user@host/database")
@@ -120,7 +123,7 @@ fn restore_found(
     found: &Found,
     cancel: &Cancel,
 ) -> Result<()> {
-    let archive = found.archive()?;
+    let archive = found.archive(&options.keys)?;
     if let Some(m) = &found.manifest {
         archive.fits(m)?;
         verify_head(&found.store, &found.key, m)?;
@@ -133,24 +136,25 @@ fn restore_found(
     let (report, verdict, loading) = {
         let _display = Display::start(options.progress, &progress);
         let named = |e| in_archive(e, &archive.url());
-        let (report, encoding, contents) = match ScriptSource::open(&archive, &found.key).map_err(named)? {
-            Some(script) => {
-                refuse_for_scripts(options, choice)?;
-                let done =
-                    restore_script(&script, target, options.keep_going, &progress, cancel).map_err(named)?;
-                (done.report, done.encoding, None)
-            }
-            None => {
-                let mut source = RestoreSource::open(&archive).map_err(named)?;
-                let mut notes = choose(&mut source.toc, choice)?;
-                let mut report =
-                    restore(&source, target, &restore_options(options)?, &progress, cancel).map_err(named)?;
-                notes.append(&mut report.notes);
-                report.notes = notes;
-                let contents = choice.is_partial().then(|| Contents::of(&source.toc));
-                (report, encoding_of(&source.toc)?, contents)
-            }
-        };
+        let (report, encoding, contents) =
+            match ScriptSource::open(&archive, archive.name()).map_err(named)? {
+                Some(script) => {
+                    refuse_for_scripts(options, choice)?;
+                    let done = restore_script(&script, target, options.keep_going, &progress, cancel)
+                        .map_err(named)?;
+                    (done.report, done.encoding, None)
+                }
+                None => {
+                    let mut source = RestoreSource::open(&archive).map_err(named)?;
+                    let mut notes = choose(&mut source.toc, choice)?;
+                    let mut report = restore(&source, target, &restore_options(options)?, &progress, cancel)
+                        .map_err(named)?;
+                    notes.append(&mut report.notes);
+                    report.notes = notes;
+                    let contents = choice.is_partial().then(|| Contents::of(&source.toc));
+                    (report, encoding_of(&source.toc)?, contents)
+                }
+            };
         let loading = began.elapsed();
         let verdict = match options.no_prove {
             true => None,
@@ -260,9 +264,14 @@ fn prove_against(
 }
 
 /// What would be restored, as pg_restore lists it.
-fn print_list(found: &Found, choice: &Choice, options: &RestoreOptions) -> Result<()> {
-    let archive = found.archive()?;
-    if ScriptSource::open(&archive, &found.key).map_err(|e| in_archive(e, &archive.url()))?.is_some() {
+fn print_list(
+    found: &Found,
+    keys: &IdentityFlags,
+    choice: &Choice,
+    options: &RestoreOptions,
+) -> Result<()> {
+    let archive = found.archive(keys)?;
+    if ScriptSource::open(&archive, archive.name()).map_err(|e| in_archive(e, &archive.url()))?.is_some() {
         return Err(Failure::usage(format!(
             "--list: {} is an SQL script, which has no table of contents",
             archive.url()

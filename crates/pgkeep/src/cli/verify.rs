@@ -8,11 +8,13 @@ use clap::Parser;
 use pgkeep_engine::Cancel;
 use pgkeep_engine::progress::{Phase, Progress};
 use pgkeep_engine::restore::ScriptSource;
-use pgkeep_keep::{verify, verify_script};
+use pgkeep_keep::encryption::is_sealed;
+use pgkeep_keep::{archive_url, verify, verify_script};
 use serde_json::json;
 
 use crate::config::Config;
 use crate::failure::{Failure, Result};
+use crate::keys::IdentityFlags;
 use crate::resolve::{Found, resolve};
 use crate::show::{Display, ProgressMode, bytes, duration, many, plural, print, print_json};
 use crate::signals;
@@ -25,6 +27,8 @@ pub(super) struct Options {
     pub(super) backup: String,
     #[command(flatten)]
     store: StoreFlags,
+    #[command(flatten)]
+    keys: IdentityFlags,
     /// Print the result as JSON
     #[arg(long)]
     pub(super) json: bool,
@@ -46,22 +50,31 @@ fn verify_found(options: &Options, found: &Found, cancel: &Cancel) -> Result<()>
     if let Some(m) = &found.manifest {
         progress.bytes_expected.store(m.size(), Ordering::Relaxed);
     }
-    let archive = found.archive()?;
-    let script = ScriptSource::open(&archive, &found.key)?.is_some();
+    let identities = found.identities(&options.keys)?;
+    // Without a key there is no looking into it: its name says what it is.
+    let script = match is_sealed(&found.key) && identities.is_empty() {
+        true => false,
+        false => {
+            let archive = found.archive(&options.keys)?;
+            ScriptSource::open(&archive, archive.name())?.is_some()
+        }
+    };
     let verified = {
         let _display = Display::start(options.progress, &progress);
         let check = if script { verify_script } else { verify };
-        check(&found.store, &found.key, found.manifest.as_ref(), &mut |n| {
+        check(&found.store, &found.key, found.manifest.as_ref(), &identities, &mut |n| {
             Progress::add(&progress.bytes, n);
             !cancel.is_raised()
-        })?
+        })
+        .map_err(|e| found.locked(e))?
     };
-    let url = archive.url();
+    let url = archive_url(&found.store, &found.key);
     if options.json {
         print_json(&json!({
             "ok": true,
             "url": url,
             "against_manifest": verified.against_manifest,
+            "unread": verified.unread,
             "size": verified.size,
             "entries": verified.entries,
             "blocks": verified.blocks,
@@ -75,7 +88,9 @@ fn verify_found(options: &Options, found: &Found, cancel: &Cancel) -> Result<()>
         return Ok(());
     }
     print(format!("verified {url}"));
-    if script {
+    if verified.unread {
+        print(format!("  archive   {}, encrypted", bytes(verified.size)));
+    } else if script {
         let (statements, tables) = (plural(verified.entries, "statement"), plural(verified.blocks, "table"));
         print(format!(
             "  script    {}, {statements}, {tables}, whole to its last line",
@@ -89,17 +104,20 @@ fn verify_found(options: &Options, found: &Found, cancel: &Cancel) -> Result<()>
             plural(verified.blocks, "data block")
         ));
     }
-    if verified.against_manifest {
+    if verified.unread {
+        print("  manifest  size and SHA-256 match");
+        print("  rows      NOT CHECKED: that needs a secret key (--identity)");
+    } else if verified.against_manifest {
         print(format!(
             "  manifest  size, SHA-256, {} and {} match",
             plural(verified.tables, "table"),
             plural(verified.rows, "row")
         ));
-        if found.manifest.as_ref().is_some_and(|m| m.globals.is_some()) {
-            print("  globals   size and SHA-256 match");
-        }
     } else {
         print("  manifest  none: only the archive's own form was checked");
+    }
+    if found.manifest.as_ref().is_some_and(|m| m.globals.is_some()) {
+        print("  globals   size and SHA-256 match");
     }
     print(format!("  took      {}", duration(began.elapsed())));
     Ok(())

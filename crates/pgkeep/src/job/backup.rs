@@ -6,13 +6,15 @@ use pgkeep_engine::dump::{DumpOptions, DumpTarget, dump};
 use pgkeep_engine::globals::Globals;
 use pgkeep_engine::progress::Progress;
 use pgkeep_engine::{Cancel, ConnInfo};
+use pgkeep_keep::encryption::{EXTENSION, EncryptionRecord, Recipients, seal_bytes};
 use pgkeep_keep::{
     BackupId, GlobalsRecord, KeyFacts, KeyTemplate, MANIFEST_VERSION, Manifest, ObjectRecord, Run, sweep,
 };
 use pgkeep_store::Store;
 
 use crate::failure::{Exit, Failure, Result};
-use crate::target::ArchiveUpload;
+use crate::keys;
+use crate::target::{ArchiveUpload, SealedTarget};
 
 /// A backup to be made.
 pub(crate) struct BackupJob<'j> {
@@ -28,6 +30,8 @@ pub(crate) struct BackupJob<'j> {
     pub(crate) globals: Option<&'j Globals>,
     /// How it is dumped.
     pub(crate) dump: &'j DumpOptions,
+    /// Whom it is encrypted to; nobody for a backup that is not encrypted.
+    pub(crate) recipients: &'j Recipients,
 }
 
 impl BackupJob<'_> {
@@ -36,7 +40,7 @@ impl BackupJob<'_> {
     /// # Errors
     /// The database's, the store's. Nothing that looks like a backup is left then.
     pub(crate) fn run(&self, progress: &Progress, cancel: &Cancel) -> Result<Manifest> {
-        let BackupJob { store, name, key, info, globals, dump: options } = *self;
+        let BackupJob { store, name, key, info, globals, dump: options, recipients } = *self;
         let started = Timestamp::now();
         let id = BackupId::new(started);
         let codec = options.compression.map_or(Algorithm::None, |c| c.algorithm);
@@ -48,6 +52,10 @@ impl BackupJob<'_> {
             started,
             extension: &options.format.extension(codec),
         })?;
+        let encryption = (!recipients.is_empty()).then(|| EncryptionRecord::new(recipients));
+        let ending = if encryption.is_some() { EXTENSION } else { "" };
+        let key = format!("{key}{ending}");
+        let globals_key = format!("{}{ending}", id.globals_key(name));
         // The mark comes first: a store that cannot be written to is noticed before the database is touched.
         let run = Run::begin(store, name, &id, &key)?;
         for swept in sweep(store, Timestamp::now())? {
@@ -55,10 +63,27 @@ impl BackupJob<'_> {
                 .note(format!("removed what the interrupted backup {} of {} had left", swept.id, swept.name));
         }
         let mut upload = ArchiveUpload::new(store, key.clone());
-        let report = dump(info, options, DumpTarget::Object(&mut upload), progress, cancel)?;
+        let mut report = match encryption {
+            None => dump(info, options, DumpTarget::Object(&mut upload), progress, cancel)?,
+            Some(_) => {
+                let mut sealed = SealedTarget::new(&mut upload, recipients);
+                dump(info, options, DumpTarget::Object(&mut sealed), progress, cancel)?
+            }
+        };
+        if let Some(warning) = keys::warning(recipients.len()) {
+            progress.note(warning.clone());
+            report.notes.push(warning);
+        }
         let finished = upload
             .finished()
             .ok_or_else(|| Failure::new(Exit::Failed, "failed", "the archive was not finished"))?;
+        let globals_sql = match globals {
+            Some(g) if encryption.is_some() => seal_bytes(recipients, g.sql.clone())?,
+            Some(g) => g.sql.clone(),
+            None => Vec::new(),
+        };
+        let globals_record =
+            globals.map(|g| GlobalsRecord::new(&globals_key, &globals_sql, g.source.clone(), g.passwords));
         let manifest = Manifest {
             manifest_version: MANIFEST_VERSION,
             pgkeep_version: env!("CARGO_PKG_VERSION").into(),
@@ -68,21 +93,21 @@ impl BackupJob<'_> {
             finished: Timestamp::now(),
             object: ObjectRecord::new(&key, finished),
             files: Vec::new(),
-            globals: globals
-                .map(|g| GlobalsRecord::new(&id.globals_key(name), &g.sql, g.source.clone(), g.passwords)),
+            globals: globals_record,
+            encryption,
             adopted: None,
             dump: report,
         };
         let commit = || {
-            if let Some(g) = globals {
-                store.put(&id.globals_key(name), g.sql.clone().into())?;
+            if globals.is_some() {
+                store.put(&globals_key, globals_sql.into())?;
             }
             store.put_if_absent(&id.manifest_key(name), manifest.to_json().into())
         };
         if let Err(e) = commit() {
             // Without its manifest the archive is no backup; it must not stay as something that looks like one.
             let _ = store.delete(&key);
-            let _ = store.delete(&id.globals_key(name));
+            let _ = store.delete(&globals_key);
             return Err(e.into());
         }
         if let Err(e) = run.end() {
