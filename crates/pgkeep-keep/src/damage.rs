@@ -18,7 +18,9 @@ pub fn explain(store: &Store, manifest: &Manifest, error: KeepError) -> KeepErro
     };
     // What the store says meanwhile does not matter: the damage has been found.
     match kind(store, manifest) {
-        Ok(Some((key, kind))) => KeepError::Damaged { object: store.url_of(&key), why: format!("{kind}: {why}") },
+        Ok(Some((key, kind))) => {
+            KeepError::Damaged { object: store.url_of(&key), why: format!("{kind}: {why}") }
+        }
         Ok(None) => KeepError::Damaged { object, why: format!("{CHANGED}: {why}") },
         Err(_) => KeepError::Damaged { object, why },
     }

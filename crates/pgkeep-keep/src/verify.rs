@@ -16,9 +16,10 @@ use xxhash_rust::xxh3::Xxh3;
 use crate::encryption::{Identities, is_sealed, name_recipients};
 use crate::error::{KeepError, Result};
 use crate::fingerprint::{Fingerprint, RowHasher, large_object};
-use crate::globals::{read_globals, stored_globals};
+use crate::globals::read_globals;
 use crate::manifest::{Manifest, hex, name_text};
 use crate::object::{StoredArchive, directory_of};
+use crate::verify_hashes::{HashCheck, verify_hashes};
 
 /// Bytes asked of the store at a time where there is no manifest to name a part size.
 const DEFAULT_PART: u64 = 8 << 20;
@@ -134,19 +135,8 @@ fn verify_unread(
     manifest: &Manifest,
     tick: &mut (dyn FnMut(u64) -> bool + Send),
 ) -> Result<Verified> {
-    look_whole(store, manifest)?;
-    for object in manifest.objects() {
-        let part = object.part_size.max(1);
-        for (i, from) in (0..object.size).step_by(usize::try_from(part).unwrap_or(usize::MAX)).enumerate() {
-            let bytes = store.get_range(&object.key, from..object.size.min(from.saturating_add(part)))?;
-            check_part(i, from, &bytes, &object.parts)
-                .map_err(|why| KeepError::Damaged { object: store.url_of(&object.key), why })?;
-            if !tick(bytes.len() as u64) {
-                return Err(KeepError::Cancelled);
-            }
-        }
-    }
-    stored_globals(store, manifest)?;
+    let check = HashCheck { jobs: READERS, percent: 100.0 };
+    verify_hashes(store, manifest, &check, tick)?;
     Ok(Verified {
         size: manifest.size(),
         entries: 0,
@@ -430,7 +420,7 @@ impl<'t> Parts<'t> {
                 _ => Fetched::Part(bytes),
             },
         };
-        Parts::fetched_by(fetch, size, part, tick)
+        Parts::fetched_by(fetch, size, part, readers(READERS, part), tick)
     }
 
     /// The archive from its first byte to its last.
@@ -464,18 +454,20 @@ impl<'t> Parts<'t> {
                 },
             }
         };
-        Parts::fetched_by(fetch, size, DEFAULT_PART, tick)
+        // One by one: the archive keeps the part at hand that it read last.
+        Parts::fetched_by(fetch, size, DEFAULT_PART, 1, tick)
     }
 
-    /// `fetch` is given the part's number, its begin and its end.
+    /// `fetch` is given the part's number, its begin and its end, on each of several threads.
     fn fetched_by(
         fetch: impl Fn(usize, u64, u64) -> Fetched + Send + Sync + 'static,
         size: u64,
         part: u64,
+        threads: usize,
         tick: &'t mut (dyn FnMut(u64) -> bool + Send),
     ) -> Self {
         let step = usize::try_from(part).unwrap_or(usize::MAX);
-        let (fetch, threads) = (Arc::new(fetch), readers(READERS, part));
+        let fetch = Arc::new(fetch);
         let parts = (0..threads)
             .map(|thread| {
                 let (send, parts) = crossbeam_channel::bounded(1);
@@ -492,7 +484,16 @@ impl<'t> Parts<'t> {
                 parts
             })
             .collect();
-        Parts { parts, turn: 0, current: bytes::Bytes::new(), position: 0, size, tick, wrong: None, failed: None }
+        Parts {
+            parts,
+            turn: 0,
+            current: bytes::Bytes::new(),
+            position: 0,
+            size,
+            tick,
+            wrong: None,
+            failed: None,
+        }
     }
 
     fn at_end(&mut self) -> Result<bool, WalkError> {

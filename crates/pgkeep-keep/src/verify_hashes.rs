@@ -8,7 +8,7 @@ use pgkeep_store::Store;
 
 use crate::damage::explain;
 use crate::error::{KeepError, Result};
-use crate::globals::read_globals;
+use crate::globals::stored_globals;
 use crate::manifest::{Manifest, ObjectRecord};
 use crate::verify::{check_part, check_sizes, readers};
 
@@ -70,9 +70,7 @@ pub fn verify_hashes(
         Ok((all.len(), chosen.len(), read))
     };
     let (parts, parts_read, bytes_read) = compared().map_err(|e| explain(store, manifest, e))?;
-    if manifest.globals.is_some() {
-        read_globals(store, manifest)?;
-    }
+    stored_globals(store, manifest)?;
     Ok(HashesVerified {
         objects: manifest.objects().count() as u64,
         size: manifest.size(),

@@ -264,12 +264,7 @@ fn prove_against(
 }
 
 /// What would be restored, as pg_restore lists it.
-fn print_list(
-    found: &Found,
-    keys: &IdentityFlags,
-    choice: &Choice,
-    options: &RestoreOptions,
-) -> Result<()> {
+fn print_list(found: &Found, keys: &IdentityFlags, choice: &Choice, options: &RestoreOptions) -> Result<()> {
     let archive = found.archive(keys)?;
     if ScriptSource::open(&archive, archive.name()).map_err(|e| in_archive(e, &archive.url()))?.is_some() {
         return Err(Failure::usage(format!(
