@@ -11,6 +11,7 @@ pub mod globals;
 mod large_objects;
 mod platform;
 mod pooler;
+pub mod production;
 pub mod progress;
 pub mod prove;
 pub mod report;

@@ -43,8 +43,8 @@ pub use id::{BackupId, safe_name};
 pub use key_template::{KeyFacts, KeyTemplate, PRESETS};
 pub use lease::Lease;
 pub use manifest::{
-    DatabaseIdentity, DumpReport, Format, GlobalsRecord, MANIFEST_VERSION, Manifest, ObjectRecord,
-    OptionsRecord, SequenceReport, TableReport, name_text,
+    CopyRecord, DatabaseIdentity, DumpReport, Format, GlobalsRecord, MANIFEST_VERSION, Manifest,
+    ObjectRecord, OptionsRecord, SequenceReport, TableReport, name_text,
 };
 pub use object::{StoredArchive, TOC_FILE, archive_url, directory_of};
 pub use run::{Run, Swept, sweep};

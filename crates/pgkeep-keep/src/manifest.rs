@@ -43,11 +43,24 @@ pub struct Manifest {
     /// How all of these are encrypted; `None` where they are not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encryption: Option<EncryptionRecord>,
+    /// Where the backup was to be kept, and whether the run got it there; empty where one store was meant.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub copies: Vec<CopyRecord>,
     /// When somebody else's archive was read whole and given this manifest; `None` for pgkeep's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adopted: Option<Timestamp>,
     /// What was dumped.
     pub dump: DumpReport,
+}
+
+/// One store that a backup was written to, as its run saw it; what was copied later does not show here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CopyRecord {
+    /// The store's URL.
+    pub store: String,
+    /// Why it has no copy; `None` where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed: Option<String>,
 }
 
 /// The archive as an object in the store.

@@ -42,6 +42,7 @@ struct Mark {
 pub struct Run {
     store: Store,
     key: String,
+    mark: Mark,
     beat: Option<(Sender<()>, JoinHandle<()>)>,
 }
 
@@ -84,7 +85,7 @@ impl Run {
                 }
             })
         };
-        Ok(Run { store: store.clone(), key, beat: Some((stop, beat)) })
+        Ok(Run { store: store.clone(), key, mark, beat: Some((stop, beat)) })
     }
 
     /// Removes the mark.
@@ -94,6 +95,27 @@ impl Run {
     pub fn end(mut self) -> Result<()> {
         self.stop();
         Ok(self.store.delete(&self.key)?)
+    }
+
+    /// Removes what this run wrote, a manifest first, then the mark. What cannot be removed keeps its mark, and the next
+    /// sweep removes it.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn discard(mut self) -> Result<()> {
+        self.stop();
+        let mark = self.mark.clone();
+        if let Some((_, id)) = BackupId::of_manifest_key(&format!("x/{}.manifest.json", mark.id)) {
+            self.store.delete(&id.manifest_key(&mark.name))?;
+            abort_pending(&self.store, &mark.archive(&id))?;
+            remove(&self.store, &mark, &id)?;
+        }
+        Ok(self.store.delete(&self.key)?)
+    }
+
+    /// Leaves the mark to the next sweep: for a store to which a call may still be under way.
+    pub fn leave(mut self) {
+        self.stop();
     }
 
     fn stop(&mut self) -> bool {
@@ -177,24 +199,42 @@ pub fn sweep(store: &Store, now: Timestamp) -> Result<Vec<Swept>> {
         let Some((_, id)) = BackupId::of_manifest_key(&format!("x/{}.manifest.json", mark.id)) else {
             continue;
         };
-        let archive = mark.key.clone().unwrap_or_else(|| id.archive_key(&mark.name));
-        for pending in store.pending_uploads(&archive)? {
-            store.abort_upload(&pending)?;
-        }
+        let archive = mark.archive(&id);
+        abort_pending(store, &archive)?;
         // With a manifest the run was done but for its mark.
         let own = archive.contains(id.as_str());
         if store.head(&id.manifest_key(&mark.name)).is_err_and(|e| e.is_not_found())
             && (own || !is_committed(store, &archive)?)
         {
-            store.delete(&archive)?;
-            let globals = id.globals_key(&mark.name);
-            store.delete(&format!("{globals}{EXTENSION}"))?;
-            store.delete(&globals)?;
+            remove(store, &mark, &id)?;
             swept.push(Swept { id: mark.id, name: mark.name });
         }
         store.delete(&object.key)?;
     }
     Ok(swept)
+}
+
+/// Ends what was never finished under the archive's key.
+fn abort_pending(store: &Store, archive: &str) -> Result<()> {
+    for pending in store.pending_uploads(archive)? {
+        store.abort_upload(&pending)?;
+    }
+    Ok(())
+}
+
+/// Removes what a run wrote that has no manifest.
+fn remove(store: &Store, mark: &Mark, id: &BackupId) -> Result<()> {
+    store.delete(&mark.archive(id))?;
+    let globals = id.globals_key(&mark.name);
+    store.delete(&format!("{globals}{EXTENSION}"))?;
+    Ok(store.delete(&globals)?)
+}
+
+impl Mark {
+    /// Key of the archive.
+    fn archive(&self, id: &BackupId) -> String {
+        self.key.clone().unwrap_or_else(|| id.archive_key(&self.name))
+    }
 }
 
 #[cfg(test)]

@@ -34,6 +34,7 @@ mod store;
 mod types;
 mod upload;
 mod url;
+mod wrap;
 
 pub use error::{Detail, Result, StoreError};
 pub use lock::{Lock, LockMode, LockPolicy, Retention};
@@ -42,3 +43,6 @@ pub use store::Store;
 pub use types::{Capabilities, Finished, ObjectInfo, PartHash, PendingUpload, UploadPlan, Version};
 pub use upload::Upload;
 pub use url::{AzureOptions, Checksum, GoogleOptions, S3Options, Sse, StoreUrl};
+#[cfg(feature = "faults")]
+pub use wrap::{Fault, Faults};
+pub use wrap::{Lost, Mirror};

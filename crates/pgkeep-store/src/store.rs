@@ -54,6 +54,17 @@ impl Store {
         Ok(Store { url: Arc::new(url), backend })
     }
 
+    /// The same place behind another backend.
+    pub(crate) fn around(inner: &Store, backend: Arc<dyn Backend>) -> Store {
+        Store { url: inner.url.clone(), backend }
+    }
+
+    /// What is behind it.
+    #[cfg(feature = "faults")]
+    pub(crate) fn backend(&self) -> &dyn Backend {
+        &*self.backend
+    }
+
     /// The URL, options included, with which the store can be opened again.
     pub fn url(&self) -> String {
         self.url.to_string()

@@ -17,6 +17,7 @@ pub(crate) enum Exit {
     Rights = 7,
     Clock = 8,
     Overdue = 9,
+    Degraded = 10,
     Cancelled = 130,
 }
 

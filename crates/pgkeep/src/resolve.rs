@@ -22,18 +22,24 @@ pub(crate) struct Found {
     pub(crate) manifest: Option<Manifest>,
     /// Names of further stores that have a copy.
     pub(crate) elsewhere: Vec<String>,
+    keys: IdentityFlags,
 }
 
 impl Found {
-    /// The archive, to be read at random; what is encrypted is opened with these keys.
-    pub(crate) fn archive(&self, keys: &IdentityFlags) -> Result<StoredArchive> {
-        let identities = self.identities(keys)?;
+    /// The same, to be read with these keys where it is encrypted.
+    pub(crate) fn with_keys(self, keys: &IdentityFlags) -> Found {
+        Found { keys: keys.clone(), ..self }
+    }
+
+    /// The archive, to be read at random.
+    pub(crate) fn archive(&self) -> Result<StoredArchive> {
+        let identities = self.identities()?;
         StoredArchive::open(&self.store, &self.key, &identities).map_err(|e| self.locked(e))
     }
 
-    /// The keys of these files, which are read only where something is encrypted.
-    pub(crate) fn identities(&self, keys: &IdentityFlags) -> Result<Identities> {
-        if is_sealed(&self.key) { keys.read() } else { Ok(Identities::none()) }
+    /// The secret keys, whose files are read only where something is encrypted.
+    pub(crate) fn identities(&self) -> Result<Identities> {
+        if is_sealed(&self.key) { self.keys.read() } else { Ok(Identities::none()) }
     }
 
     /// Whose keys open it, where that is what failed.
@@ -87,7 +93,13 @@ pub(crate) fn resolve(words: &str, stores: &StoreFlags, config: &Config) -> Resu
             Ok(manifest) => {
                 let elsewhere = copies[i + 1..].iter().map(|c| c.name.clone()).collect();
                 let key = manifest.object.key.clone();
-                return Ok(Found { store: store.clone(), key, manifest: Some(manifest), elsewhere });
+                return Ok(Found {
+                    store: store.clone(),
+                    key,
+                    manifest: Some(manifest),
+                    elsewhere,
+                    keys: IdentityFlags::default(),
+                });
             }
             Err(e) => {
                 if copies.len() > 1 {
@@ -108,7 +120,7 @@ fn foreign(words: &str, holdings: &Holdings) -> Option<Found> {
         let found = h.others.iter().find(|o| o.key == words || o.key == toc)?;
         Some((h.catalogue.store().clone(), found.key.clone()))
     })?;
-    Some(Found { store, key, manifest: None, elsewhere: Vec::new() })
+    Some(Found { store, key, manifest: None, elsewhere: Vec::new(), keys: IdentityFlags::default() })
 }
 
 fn by_place(words: &str) -> Result<Found> {
@@ -133,9 +145,15 @@ fn by_place(words: &str) -> Result<Found> {
     // Below the store's own URL, where a template put it; the manifest lies one folder deep.
     if manifest.is_some() && directory_of(&key).unwrap_or(&key).contains('/') {
         let (above, _) = split(&folder);
-        return Ok(Found { store: Store::open(&above)?, key, manifest, elsewhere: Vec::new() });
+        return Ok(Found {
+            store: Store::open(&above)?,
+            key,
+            manifest,
+            elsewhere: Vec::new(),
+            keys: IdentityFlags::default(),
+        });
     }
-    Ok(Found { store, key, manifest, elsewhere: Vec::new() })
+    Ok(Found { store, key, manifest, elsewhere: Vec::new(), keys: IdentityFlags::default() })
 }
 
 /// The path or URL of an archive in the directory format, without its end: a folder on this machine is looked at,

@@ -10,6 +10,7 @@ use super::copy_statement::CopyStatement;
 use super::entry::{bytes, display, tag};
 use super::hints::with_hint;
 use super::report::RestoreProblem;
+use super::tolerate::NotGiven;
 use crate::error::{EngineError, ErrorKind, Result};
 use crate::fingerprint::Fingerprint;
 use crate::progress::Progress;
@@ -32,6 +33,7 @@ pub(super) struct Found {
     pub(super) errors: Vec<RestoreProblem>,
     pub(super) failed: Vec<DumpId>,
     pub(super) notes: Vec<String>,
+    pub(super) not_given: NotGiven,
     pub(super) last_load: Option<Instant>,
 }
 
@@ -67,6 +69,11 @@ impl<'a> Collector<'a> {
     pub(super) fn note(&self, note: String) {
         self.progress.note(note.clone());
         self.found().notes.push(note);
+    }
+
+    /// The object stays with the role that restores.
+    pub(super) fn not_given(&self, entry: &Entry) {
+        self.found().not_given.add(entry);
     }
 
     pub(super) fn loaded(&self, place: usize, entry: &Entry, fingerprint: Option<Fingerprint>) {

@@ -9,8 +9,9 @@ use super::entry::{is_database, is_wanted, tag};
 use super::hints::with_hint;
 use super::load::during;
 use super::options::RestoreOptions;
-use super::run::{Run, execute, tolerated};
+use super::run::{Run, execute};
 use super::settings::{Session, Settings};
+use super::tolerate::tolerated;
 use crate::conn::ConnInfo;
 use crate::error::{EngineError, ErrorKind, Result};
 
@@ -109,7 +110,7 @@ impl<'a> Lead<'a> {
                 continue;
             }
             stop.check()?;
-            match execute(self.session()?, entry, None, options) {
+            match execute(self.session()?, entry, None, options, collector) {
                 Ok(()) => collector.done(),
                 Err(e) if tolerated(entry, &e) => collector.note(format!("{}: {}", during(entry), e.why)),
                 // Without its database there is nowhere to go on.

@@ -17,6 +17,7 @@
 //! # Ok(()) }
 //! ```
 
+mod adapt;
 mod choose;
 mod clean;
 mod collect;
@@ -31,6 +32,7 @@ mod options;
 mod owner;
 pub(crate) mod places;
 mod plan;
+mod preview;
 pub(crate) mod read_ahead;
 mod report;
 mod rows;
@@ -41,12 +43,17 @@ mod settings;
 mod source;
 mod sql_text;
 mod statements;
+mod target;
+mod tolerate;
 mod unique_index;
 mod workers;
 
-pub use choose::{Choice, Contents, choose, list, read_list};
+pub use adapt::{adapt, change_owner, rename_database};
+pub use choose::{Choice, Chosen, Contents, choose, list, read_list};
 pub use options::RestoreOptions;
+pub use preview::{Load, Preview, preview};
 pub use report::{RestoreProblem, RestoreReport, RestoreTimings};
 pub use run::restore;
 pub use script::{RestoredScript, ScriptSource, restore_script};
 pub use source::RestoreSource;
+pub use target::{TargetState, examine};

@@ -19,6 +19,8 @@ pub struct RestoreOptions {
     pub no_privileges: bool,
     /// Leave out tablespaces: everything goes to the database's default.
     pub no_tablespaces: bool,
+    /// Begin although the target holds something.
+    pub force: bool,
     /// Load without triggers and foreign keys being looked at, which only superusers may: for rows alone whose tables
     /// refer to each other in a circle.
     pub disable_triggers: bool,
@@ -38,6 +40,7 @@ impl Default for RestoreOptions {
             no_owner: false,
             no_privileges: false,
             no_tablespaces: false,
+            force: false,
             disable_triggers: false,
             keep_going: false,
             lock_timeout: None,

@@ -9,14 +9,15 @@ use bstr::ByteSlice;
 use pgkeep_archive::{DumpId, Entry};
 
 use super::collect::Collector;
-use super::entry::{bytes, desc, tag};
+use super::entry::{bytes, desc};
 use super::lead::Lead;
 use super::options::RestoreOptions;
+use super::owner::alter_owner;
 use super::places::{self, Place};
 use super::plan::{Work, plan};
 use super::report::{RestoreReport, RestoreTimings};
 use super::schedule::Schedule;
-use super::settings::{Session, Settings};
+use super::settings::{Session, Settings, partitioned_table_am};
 use super::source::RestoreSource;
 use super::statements;
 use super::workers::{self, Crew};
@@ -114,6 +115,8 @@ impl Run<'_> {
         session.make_durable()?;
 
         let mut found = collector.found();
+        let not_given: Vec<String> = found.not_given.notes().collect();
+        found.notes.extend(not_given);
         let loaded = found.last_load.unwrap_or(created);
         let tables = found.tables();
         Ok(RestoreReport {
@@ -141,24 +144,34 @@ pub(super) fn execute(
     entry: &Entry,
     metadata: Option<&Entry>,
     options: &RestoreOptions,
+    collector: &Collector<'_>,
 ) -> Result<()> {
     session.select(entry)?;
     let mut first_error = None;
-    for sql in statements::of(entry, metadata, options) {
-        if let Err(e) = session.client.execute(sql) {
-            if !options.keep_going || e.is_connection_lost() || e.kind == ErrorKind::Cancelled {
-                return Err(e);
-            }
+    let mut send = |session: &mut Session, sql: Vec<u8>| match session.client.execute(sql) {
+        Err(e) if options.keep_going && !e.is_connection_lost() && e.kind != ErrorKind::Cancelled => {
             first_error.get_or_insert(e);
+            Ok(())
+        }
+        done => done,
+    };
+    for sql in statements::of(entry, metadata, options) {
+        send(session, sql)?;
+    }
+    if let Some(sql) = alter_owner(entry).filter(|_| !options.no_owner) {
+        match session.client.execute(sql) {
+            // Whose it is matters less than that it is there.
+            Err(e) if e.kind == ErrorKind::Permission => collector.not_given(entry),
+            Err(e) if options.keep_going && e.kind == ErrorKind::Server => {
+                first_error.get_or_insert(e);
+            }
+            done => done?,
         }
     }
+    if let Some(sql) = partitioned_table_am(entry).filter(|_| !bytes(&entry.definition).is_empty()) {
+        session.client.execute(sql)?;
+    }
     first_error.map_or(Ok(()), Err)
-}
-
-/// Failures that lose a comment on what the server itself provides, and nothing else. On managed servers an
-/// extension belongs to the provider, and every dump has `COMMENT ON EXTENSION`.
-pub(super) fn tolerated(entry: &Entry, error: &EngineError) -> bool {
-    desc(entry) == b"COMMENT" && tag(entry).starts_with(b"EXTENSION ") && error.kind == ErrorKind::Permission
 }
 
 /// Everything by number.

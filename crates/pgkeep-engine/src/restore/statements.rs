@@ -2,14 +2,12 @@
 
 use pgkeep_archive::{Entry, group_acl, is_group_acl, object_oids};
 
-use super::entry::{bytes, definition, desc, tag};
+use super::entry::{definition, desc, tag};
 use super::large_objects;
 use super::options::RestoreOptions;
-use super::owner::alter_owner;
-use super::settings::partitioned_table_am;
 use crate::conn::quote_ident;
 
-/// The entry's statements in order; each is sent for itself, so that what one made stays if the next one fails.
+/// The entry's statements in order, but for its owner; each is sent for itself, so that what one made stays if the next one fails.
 /// `metadata` is the BLOB METADATA entry that a group's privileges belong to.
 pub(super) fn of(entry: &Entry, metadata: Option<&Entry>, options: &RestoreOptions) -> Vec<Vec<u8>> {
     let mut statements = Vec::new();
@@ -27,12 +25,6 @@ pub(super) fn of(entry: &Entry, metadata: Option<&Entry>, options: &RestoreOptio
         }
         Some(sql) => statements.push(sql.to_vec()),
         None => {}
-    }
-    if !options.no_owner {
-        statements.extend(alter_owner(entry));
-    }
-    if !bytes(&entry.definition).is_empty() {
-        statements.extend(partitioned_table_am(entry));
     }
     statements
 }

@@ -14,10 +14,11 @@ use super::load::{self, Data, Way};
 use super::options::RestoreOptions;
 use super::places::Place;
 use super::plan::{Task, Work};
-use super::run::{by_id, execute, place_of, tolerated};
+use super::run::{by_id, execute, place_of};
 use super::schedule::{Next, Schedule};
 use super::settings::{Session, Settings};
 use super::source::RestoreSource;
+use super::tolerate::tolerated;
 use super::unique_index::{self, TwoSteps};
 use crate::cancel::Cancel;
 use crate::conn::{Canceller, Client, ConnInfo};
@@ -196,7 +197,7 @@ impl Shared<'_> {
             Work::Nothing => Ok(()),
             Work::Statements => self.statements(n, session, |open| {
                 let metadata = entry.dependencies.first().and_then(|id| self.by_id.get(id)).copied();
-                execute(open, entry, metadata, self.crew.options)
+                execute(open, entry, metadata, self.crew.options, self.crew.collector)
             }),
             Work::UniqueIndex => {
                 return self

@@ -31,7 +31,7 @@ use crate::keys::EncryptFlags;
 use crate::rules::RuleFlags;
 use crate::show::{Display, ProgressMode, bytes, count, duration, plural, print, print_json, warn};
 use crate::signals;
-use crate::stores;
+use crate::stores::{self, StoreName};
 
 /// Options of `backup`.
 #[derive(Parser)]
@@ -40,10 +40,14 @@ pub(super) struct Options {
     /// PGPASSWORD or the configuration than here, where other users of the machine can read it
     #[arg(required = true, value_name = "DATABASE")]
     databases: Vec<String>,
-    /// Where to: /folder, file:///folder, s3://bucket/prefix, gs://…, az://…, or - for standard output (an archive
-    /// alone, without manifest) [default: the configured store, else ./backups]
+    /// Where to: /folder, file:///folder, s3://bucket/prefix, gs://…, az://…, a configured name, or - for standard
+    /// output (an archive alone, without manifest); several times for a copy in each [default: the configured store,
+    /// else ./backups]
     #[arg(long, visible_alias = "store", value_name = "STORE", env = "PGKEEP_STORE")]
     to: Vec<String>,
+    /// With several stores: how long one may take nothing before the others go on without it
+    #[arg(long, value_name = "TIME", default_value = "5m")]
+    stall_timeout: String,
     /// Every database of the server, each under its own name; roles and tablespaces come along
     #[arg(long)]
     all: bool,
@@ -104,6 +108,9 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
     if options.databases.len() > 1 && (options.name.is_some() || is_pipe(options)) {
         return Err(Failure::usage("--name and --to - go with one database"));
     }
+    if is_pipe(options) && options.to.len() > 1 {
+        return Err(Failure::usage("--to - goes alone: standard output is no store"));
+    }
     if is_pipe(options) && (options.all || options.globals) {
         return Err(Failure::usage("--to - takes one archive and nothing beside it: no --all, no --globals"));
     }
@@ -123,8 +130,11 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
             }
         }
     }
+    // A backup that lacks a copy is one; what has none counts first.
+    failures.sort_by_key(|f| f.exit == Exit::Degraded);
     match failures.into_iter().next() {
         None => Ok(()),
+        Some(first) if first.exit == Exit::Degraded => Err(first),
         Some(first) => {
             Err(Failure { message: format!("not every database was backed up: {}", first.message), ..first })
         }
@@ -152,12 +162,9 @@ fn is_pipe(options: &Options) -> bool {
     options.to.iter().any(|to| to == "-")
 }
 
-/// The store that the backup goes to.
-fn store(options: &Options, config: &Config) -> Result<Store> {
-    match stores::named(&options.to, config)?.as_slice() {
-        [one] => Ok(one.open()?),
-        _ => Err(Failure::usage("--to: a backup goes to one store")),
-    }
+/// The stores that the backup goes to.
+fn open_stores(options: &Options, config: &Config) -> Result<Vec<Store>> {
+    stores::named(&options.to, config)?.iter().map(StoreName::open).collect()
 }
 
 fn dump_options(options: &Options) -> Result<DumpOptions> {
@@ -196,16 +203,22 @@ fn dump_options(options: &Options) -> Result<DumpOptions> {
 }
 
 fn lock_timeout(text: &str) -> Result<Option<Duration>> {
-    if text == "0" {
-        return Ok(None);
-    }
-    text.parse::<SignedDuration>()
-        .ok()
-        .and_then(|d| Duration::try_from(d).ok())
-        .map(|d| (!d.is_zero()).then_some(d))
-        .ok_or_else(|| {
-            Failure::usage(format!("--lock-timeout {text}: write it like 30s, 5m or 1h; 0 waits for ever"))
-        })
+    let time = if text == "0" { Some(Duration::ZERO) } else { time(text) };
+    time.map(|d| (!d.is_zero()).then_some(d)).ok_or_else(|| {
+        Failure::usage(format!("--lock-timeout {text}: write it like 30s, 5m or 1h; 0 waits for ever"))
+    })
+}
+
+fn stall_timeout(options: &Options) -> Result<Duration> {
+    let text = &options.stall_timeout;
+    time(text)
+        .filter(|d| !d.is_zero())
+        .ok_or_else(|| Failure::usage(format!("--stall-timeout {text}: write it like 30s, 5m or 1h")))
+}
+
+/// A length of time such as 30s or 1h30m.
+fn time(text: &str) -> Option<Duration> {
+    text.parse::<SignedDuration>().ok().and_then(|d| Duration::try_from(d).ok())
 }
 
 /// The layout of keys; with several databases one that tells them apart.
@@ -241,14 +254,15 @@ fn one(options: &Options, target: &Target<'_>, config: &Config, cancel: &Cancel)
         };
         return told_pipe(options, &report, began.elapsed());
     }
-    let store = store(options, config)?;
+    let (stores, patience) = (open_stores(options, config)?, stall_timeout(options)?);
     let key = key_template(options)?;
     let name = safe_name(options.name.as_deref().or(target.name).unwrap_or(&info.database));
     let manifest = {
         let _display = Display::start(options.progress, &progress);
         let globals = if options.globals { Some(read_globals(info, cancel)?) } else { None };
         let job = BackupJob {
-            store: &store,
+            stores: &stores,
+            patience,
             name: &name,
             key: &key,
             info,
@@ -258,8 +272,7 @@ fn one(options: &Options, target: &Target<'_>, config: &Config, cancel: &Cancel)
         };
         job.run(&progress, cancel)?
     };
-    told(options, &store, &manifest, began.elapsed());
-    Ok(())
+    told(options, &stores, &manifest, began.elapsed())
 }
 
 /// Standard output as a plain file: the standard library's own handle looks for line ends in what it is given.
@@ -278,17 +291,23 @@ fn standard_output(e: std::io::Error) -> Failure {
     Failure::new(Exit::Failed, "failed", format!("standard output: {e}"))
 }
 
-fn told(options: &Options, store: &Store, manifest: &Manifest, took: Duration) {
+/// Tells of the backup; it is a failure of its own kind where a copy is missing.
+fn told(options: &Options, stores: &[Store], manifest: &Manifest, took: Duration) -> Result<()> {
     let (rows, text) = manifest.dump.totals();
-    let url = archive_url(store, &manifest.object.key);
+    let degraded = degraded(manifest);
+    let has_copy = |s: &&Store| manifest.copies.iter().all(|c| c.store != s.url() || c.failed.is_none());
+    let copies: Vec<&Store> = stores.iter().filter(has_copy).collect();
+    let urls: Vec<String> = copies.iter().map(|s| archive_url(s, &manifest.object.key)).collect();
+    let manifest_key = manifest.backup_id().manifest_key(&manifest.name);
     if options.json {
-        print_json(&json!({
-            "ok": true,
+        let mut result = json!({
+            "ok": degraded.is_none(),
             "id": manifest.id,
             "name": manifest.name,
             "database": manifest.dump.database.name,
-            "url": url,
-            "manifest_url": store.url_of(&manifest.backup_id().manifest_key(&manifest.name)),
+            "url": urls.first(),
+            "manifest_url": copies.first().map(|s| s.url_of(&manifest_key)),
+            "copies": manifest.copies,
             "size": manifest.size(),
             "sha256": manifest.object.sha256,
             "tables": manifest.dump.tables.len(),
@@ -306,14 +325,20 @@ fn told(options: &Options, store: &Store, manifest: &Manifest, took: Duration) {
             "globals": manifest.globals,
             "encryption": manifest.encryption,
             "notes": manifest.dump.notes,
-        }));
-        return;
+        });
+        if let Some(failure) = &degraded {
+            result["error"] = json!(failure);
+        }
+        print_json(&result);
+        return degraded.map_or(Ok(()), |failure| Err(Failure { told: true, ..failure }));
     }
     print(format!("backed up {} as {}", manifest.dump.database.name, manifest.id));
     if let Some(partial) = manifest.dump.partial() {
         print(format!("  partial   {partial}"));
     }
-    print(format!("  archive   {url}"));
+    for url in &urls {
+        print(format!("  archive   {url}"));
+    }
     print(format!(
         "  size      {} ({} of rows, {}, ratio {:.1})",
         bytes(manifest.size()),
@@ -330,6 +355,24 @@ fn told(options: &Options, store: &Store, manifest: &Manifest, took: Duration) {
         print(format!("  encrypted {}", encryption_words(encryption)));
     }
     print(format!("  took      {} over {}", duration(took), plural(manifest.dump.jobs as u64, "connection")));
+    degraded.map_or(Ok(()), Err)
+}
+
+/// That a copy is missing, as a failure.
+fn degraded(manifest: &Manifest) -> Option<Failure> {
+    let missing: Vec<String> = manifest
+        .copies
+        .iter()
+        .filter_map(|c| c.failed.as_ref().map(|why| format!("no copy in {}: {why}", c.store)))
+        .collect();
+    (!missing.is_empty()).then(|| {
+        let message = format!(
+            "backup {} is whole, but {}\n  hint: mend that store; `pgkeep sync` brings the copy there",
+            manifest.id,
+            missing.join("; ")
+        );
+        Failure::new(Exit::Degraded, "degraded", message)
+    })
 }
 
 pub(super) fn globals_words(globals: &GlobalsRecord) -> String {

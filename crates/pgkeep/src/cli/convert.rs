@@ -67,8 +67,8 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
     }
     let compression = compression_of(options)?;
     let recipients = recipients(options)?;
-    let found = resolve(&options.backup, &options.store, config)?;
-    let archive = found.archive(&options.keys)?;
+    let found = resolve(&options.backup, &options.store, config)?.with_keys(&options.keys);
+    let archive = found.archive()?;
     if ScriptSource::open(&archive, archive.name())?.is_some() {
         return Err(Failure::usage(format!(
             "{} is an SQL script, which cannot be turned into anything else\n  hint: restore it, and back up that database",

@@ -30,7 +30,7 @@ pub(crate) use layers::command;
 const AFTER: &str = "\
 Exit codes: 0 success, 1 failed, 2 usage or configuration, 3 damage or a difference \
 found, 4 database not reached or log-in refused, 5 store failed, 6 no fitting pg_dump, \
-7 rights missing, 8 a clock is wrong, 9 backups fail to come, 130 stopped by a signal.";
+7 rights missing, 8 a clock is wrong, 9 backups fail to come, 10 a copy is missing, 130 stopped by a signal.";
 
 /// PostgreSQL backups that are proven to restore.
 #[derive(Parser)]

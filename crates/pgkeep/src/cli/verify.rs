@@ -98,7 +98,7 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
     let Some(words) = options.backup.as_deref().filter(|_| !options.all) else {
         return all::run(options, config, depth, &cancel);
     };
-    let found = resolve(words, &options.store, config)?;
+    let found = resolve(words, &options.store, config)?.with_keys(&options.keys);
     let done = check(options, &found, depth, &cancel).map_err(|failure| found.or_elsewhere(failure))?;
     told::one(options, &found, &done);
     Ok(())
@@ -118,7 +118,7 @@ fn check(options: &Options, found: &Found, depth: Depth, cancel: &Cancel) -> Res
         !cancel.is_raised()
     };
     let checked = match (depth, &found.manifest) {
-        (Depth::Rows, _) => rows(options, found, &mut tick)?,
+        (Depth::Rows, _) => rows(found, &mut tick)?,
         (Depth::Hashes(check), Some(m)) => {
             Checked::Hashes(verify_hashes(&found.store, m, &check, &mut tick)?)
         }
@@ -133,13 +133,13 @@ fn check(options: &Options, found: &Found, depth: Depth, cancel: &Cancel) -> Res
     Ok(Done { checked, took: began.elapsed() })
 }
 
-fn rows(options: &Options, found: &Found, tick: &mut (dyn FnMut(u64) -> bool + Send)) -> Result<Checked> {
-    let identities = found.identities(&options.keys)?;
+fn rows(found: &Found, tick: &mut (dyn FnMut(u64) -> bool + Send)) -> Result<Checked> {
+    let identities = found.identities()?;
     // Without a key there is no looking into it: its name says what it is.
     let script = match is_sealed(&found.key) && identities.is_empty() {
         true => false,
         false => {
-            let archive = found.archive(&options.keys)?;
+            let archive = found.archive()?;
             ScriptSource::open(&archive, archive.name())?.is_some()
         }
     };

@@ -1,25 +1,28 @@
-//! One database into a store.
+//! One database into one store or several.
+
+use std::time::Duration;
 
 use jiff::Timestamp;
 use pgkeep_archive::Algorithm;
-use pgkeep_engine::dump::{DumpOptions, DumpTarget, dump};
+use pgkeep_engine::dump::{DumpOptions, DumpReport, DumpTarget, ObjectTarget, dump};
 use pgkeep_engine::globals::Globals;
 use pgkeep_engine::progress::Progress;
 use pgkeep_engine::{Cancel, ConnInfo};
 use pgkeep_keep::encryption::{EXTENSION, EncryptionRecord, Recipients, seal_bytes};
-use pgkeep_keep::{
-    BackupId, GlobalsRecord, KeyFacts, KeyTemplate, MANIFEST_VERSION, Manifest, ObjectRecord, Run, sweep,
-};
-use pgkeep_store::Store;
+use pgkeep_keep::{BackupId, GlobalsRecord, KeyFacts, KeyTemplate, MANIFEST_VERSION, Manifest, ObjectRecord};
+use pgkeep_store::{Mirror, Store};
 
+use super::copies::Copies;
 use crate::failure::{Exit, Failure, Result};
 use crate::keys;
 use crate::target::{ArchiveUpload, SealedTarget};
 
 /// A backup to be made.
 pub(crate) struct BackupJob<'j> {
-    /// Where it goes.
-    pub(crate) store: &'j Store,
+    /// Where it goes; one at least.
+    pub(crate) stores: &'j [Store],
+    /// With several stores: how long one may take nothing before the others go on without it.
+    pub(crate) patience: Duration,
     /// The name it is kept under, fit for a key (`safe_name`).
     pub(crate) name: &'j str,
     /// Where in the store the archive stands.
@@ -35,12 +38,13 @@ pub(crate) struct BackupJob<'j> {
 }
 
 impl BackupJob<'_> {
-    /// Dumps into the store; the manifest, written last, makes it a backup.
+    /// Dumps into the stores; the manifest, written last, makes it a backup. A store that fails is left behind as long as
+    /// another goes on: then [`Manifest::copies`] says so.
     ///
     /// # Errors
-    /// The database's, the store's. Nothing that looks like a backup is left then.
+    /// The database's, or the store's if none is left. Nothing that looks like a backup is left then.
     pub(crate) fn run(&self, progress: &Progress, cancel: &Cancel) -> Result<Manifest> {
-        let BackupJob { store, name, key, info, globals, dump: options, recipients } = *self;
+        let BackupJob { stores, name, key, info, dump: options, .. } = *self;
         let started = Timestamp::now();
         let id = BackupId::new(started);
         let codec = options.compression.map_or(Algorithm::None, |c| c.algorithm);
@@ -52,67 +56,99 @@ impl BackupJob<'_> {
             started,
             extension: &options.format.extension(codec),
         })?;
-        let encryption = (!recipients.is_empty()).then(|| EncryptionRecord::new(recipients));
-        let ending = if encryption.is_some() { EXTENSION } else { "" };
-        let key = format!("{key}{ending}");
-        let globals_key = format!("{}{ending}", id.globals_key(name));
-        // The mark comes first: a store that cannot be written to is noticed before the database is touched.
-        let run = Run::begin(store, name, &id, &key)?;
-        for swept in sweep(store, Timestamp::now())? {
-            progress
-                .note(format!("removed what the interrupted backup {} of {} had left", swept.id, swept.name));
-        }
-        let mut upload = ArchiveUpload::new(store, key.clone());
-        let mut report = match encryption {
-            None => dump(info, options, DumpTarget::Object(&mut upload), progress, cancel)?,
-            Some(_) => {
-                let mut sealed = SealedTarget::new(&mut upload, recipients);
-                dump(info, options, DumpTarget::Object(&mut sealed), progress, cancel)?
+        let key = self.sealed_name(key);
+        // The marks come first: a store that cannot be written to is noticed before the database is touched.
+        let mut copies = Copies::begin(stores, name, &id, &key, progress)?;
+        let made = self.write(&mut copies, started, &id, &key, progress, cancel);
+        match made {
+            Ok(manifest) => {
+                copies.end(progress);
+                Ok(manifest)
             }
+            Err(failure) => {
+                copies.discard(progress);
+                Err(failure)
+            }
+        }
+    }
+
+    /// Writes all there is of it.
+    fn write(
+        &self,
+        copies: &mut Copies,
+        started: Timestamp,
+        id: &BackupId,
+        key: &str,
+        progress: &Progress,
+        cancel: &Cancel,
+    ) -> Result<Manifest> {
+        let mirror = Mirror::new(copies.stores(), self.patience);
+        let store = match copies.stores().as_slice() {
+            [one] => one.clone(),
+            _ => mirror.store(),
         };
-        if let Some(warning) = keys::warning(recipients.len()) {
+        let written = self.write_into(&store, id, key, progress, cancel);
+        copies.lose(&mirror.lost(), progress);
+        let (mut report, object, globals) = written?;
+        if let Some(warning) = keys::warning(self.recipients.len()) {
             progress.note(warning.clone());
             report.notes.push(warning);
         }
-        let finished = upload
-            .finished()
-            .ok_or_else(|| Failure::new(Exit::Failed, "failed", "the archive was not finished"))?;
-        let globals_sql = match globals {
-            Some(g) if encryption.is_some() => seal_bytes(recipients, g.sql.clone())?,
-            Some(g) => g.sql.clone(),
-            None => Vec::new(),
-        };
-        let globals_record =
-            globals.map(|g| GlobalsRecord::new(&globals_key, &globals_sql, g.source.clone(), g.passwords));
-        let manifest = Manifest {
+        let mut manifest = Manifest {
             manifest_version: MANIFEST_VERSION,
             pgkeep_version: env!("CARGO_PKG_VERSION").into(),
             id: id.to_string(),
-            name: name.to_owned(),
+            name: self.name.to_owned(),
             started,
             finished: Timestamp::now(),
-            object: ObjectRecord::new(&key, finished),
+            object,
             files: Vec::new(),
-            globals: globals_record,
-            encryption,
+            globals,
+            encryption: (!self.recipients.is_empty()).then(|| EncryptionRecord::new(self.recipients)),
+            copies: copies.records(),
             adopted: None,
             dump: report,
         };
-        let commit = || {
-            if globals.is_some() {
-                store.put(&globals_key, globals_sql.into())?;
-            }
-            store.put_if_absent(&id.manifest_key(name), manifest.to_json().into())
-        };
-        if let Err(e) = commit() {
-            // Without its manifest the archive is no backup; it must not stay as something that looks like one.
-            let _ = store.delete(&key);
-            let _ = store.delete(&globals_key);
-            return Err(e.into());
-        }
-        if let Err(e) = run.end() {
-            progress.note(format!("the backup is whole; its run mark could not be removed: {e}"));
-        }
+        copies.commit(&id.manifest_key(self.name), &mut manifest, progress)?;
         Ok(manifest)
+    }
+
+    /// Writes all but the manifest.
+    fn write_into(
+        &self,
+        store: &Store,
+        id: &BackupId,
+        key: &str,
+        progress: &Progress,
+        cancel: &Cancel,
+    ) -> Result<(DumpReport, ObjectRecord, Option<GlobalsRecord>)> {
+        let mut upload = ArchiveUpload::new(store, key.to_owned());
+        let mut sealed;
+        let target: &mut dyn ObjectTarget = match self.recipients.is_empty() {
+            true => &mut upload,
+            false => {
+                sealed = SealedTarget::new(&mut upload, self.recipients);
+                &mut sealed
+            }
+        };
+        let report = dump(self.info, self.dump, DumpTarget::Object(target), progress, cancel)?;
+        let finished = upload
+            .finished()
+            .ok_or_else(|| Failure::new(Exit::Failed, "failed", "the archive was not finished"))?;
+        let object = ObjectRecord::new(key, finished);
+        let Some(g) = self.globals else { return Ok((report, object, None)) };
+        let sql = match self.recipients.is_empty() {
+            true => g.sql.clone(),
+            false => seal_bytes(self.recipients, g.sql.clone())?,
+        };
+        let key = self.sealed_name(id.globals_key(self.name));
+        let globals = GlobalsRecord::new(&key, &sql, g.source.clone(), g.passwords);
+        store.put(&key, sql.into())?;
+        Ok((report, object, Some(globals)))
+    }
+
+    /// The key of what is written, which says whether it is encrypted.
+    fn sealed_name(&self, key: String) -> String {
+        if self.recipients.is_empty() { key } else { key + EXTENSION }
     }
 }

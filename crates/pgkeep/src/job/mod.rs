@@ -2,5 +2,8 @@
 //! nothing is printed.
 
 mod backup;
+mod copies;
+mod restore;
 
 pub(crate) use backup::BackupJob;
+pub(crate) use restore::{Plan, RestoreJob, RestoreRecord};

@@ -10,6 +10,8 @@ use crate::error::{EngineError, ErrorKind, Result};
 /// What was chosen, and what the user should know about it.
 pub(super) struct Included {
     pub(super) entries: HashSet<usize>,
+    /// Those that were not named and are no part of what was.
+    pub(super) needed: HashSet<usize>,
     pub(super) notes: Vec<String>,
 }
 
@@ -22,9 +24,15 @@ pub(super) fn include(
 ) -> Result<Included> {
     let named = named(graph, schemas, tables)?;
     if only_named {
-        return Ok(Included { entries: strictly(graph, &named), notes: Vec::new() });
+        return Ok(Included { entries: strictly(graph, &named), needed: HashSet::new(), notes: Vec::new() });
     }
-    let mut closure = Closure { graph, entries: HashSet::new(), bare: Vec::new(), notes: Vec::new() };
+    let mut closure = Closure {
+        graph,
+        entries: HashSet::new(),
+        needed: HashSet::new(),
+        bare: Vec::new(),
+        notes: Vec::new(),
+    };
     for &i in &named {
         closure.whole(i);
     }
@@ -32,6 +40,7 @@ pub(super) fn include(
         for i in 0..graph.entries.len() {
             if graph.is_schema(i, |name| schemas.iter().any(|p| p.is_of_schema(name))) {
                 closure.entries.insert(i);
+                closure.needed.insert(i);
                 closure.entries.extend(graph.words_about(i));
             }
         }
@@ -39,7 +48,7 @@ pub(super) fn include(
     closure.without_what_reaches_out();
     closure.with_what_is_needed();
     closure.without_contents_of_nothing();
-    Ok(Included { entries: closure.entries, notes: closure.notes })
+    Ok(Included { entries: closure.entries, needed: closure.needed, notes: closure.notes })
 }
 
 /// The entries that the patterns name. Every pattern names something.
@@ -90,6 +99,7 @@ fn strictly(graph: &Graph<'_>, named: &[usize]) -> HashSet<usize> {
 struct Closure<'g> {
     graph: &'g Graph<'g>,
     entries: HashSet<usize>,
+    needed: HashSet<usize>,
     /// Tables that are made without rows, since something needs them.
     bare: Vec<usize>,
     notes: Vec<String>,
@@ -165,6 +175,7 @@ impl Closure<'_> {
                     continue;
                 }
                 open.push(need);
+                self.needed.insert(need);
                 self.entries.extend(
                     graph
                         .words_about(need)

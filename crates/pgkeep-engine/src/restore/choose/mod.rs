@@ -72,26 +72,37 @@ impl Choice {
             || self.preset.is_some()
     }
 
-    fn names_something(&self) -> bool {
+    /// Whether objects are chosen by their names.
+    pub fn names_something(&self) -> bool {
         [&self.tables, &self.schemas, &self.indexes, &self.triggers, &self.functions]
             .iter()
             .any(|patterns| !patterns.is_empty())
     }
 }
 
-/// Takes out of the table of contents what is not to be restored, and says what the user should know about it.
+/// What a choice came to.
+#[derive(Debug, Clone, Default)]
+pub struct Chosen {
+    /// What was not named and comes along, since the named needs it.
+    pub needed: HashSet<DumpId>,
+    /// What the user should know about it.
+    pub notes: Vec<String>,
+}
+
+/// Takes out of the table of contents what is not to be restored.
 ///
 /// # Errors
 /// `Config` for a pattern that makes no sense or names nothing, and for a choice that leaves nothing.
-pub fn choose(toc: &mut Toc, choice: &Choice) -> Result<Vec<String>> {
+pub fn choose(toc: &mut Toc, choice: &Choice) -> Result<Chosen> {
     if !choice.is_partial() {
-        return Ok(Vec::new());
+        return Ok(Chosen::default());
     }
     if let Some(ids) = &choice.list {
         list::order(toc, ids)?;
     }
-    let mut notes = choice.preset.map(|preset| drop_owned(toc, preset)).unwrap_or_default();
-    let chosen = by_name(&toc.entries, choice, &mut notes)?;
+    let mut result = Chosen::default();
+    result.notes.extend(choice.preset.iter().flat_map(|preset| drop_owned(toc, preset)));
+    let chosen = by_name(&toc.entries, choice, &mut result)?;
     let references = References::of(&toc.entries);
     let without_rows = Pattern::parse_all(&choice.exclude_table_data)?;
     let mut section = Section::PreData;
@@ -117,7 +128,7 @@ pub fn choose(toc: &mut Toc, choice: &Choice) -> Result<Vec<String>> {
         return Err(EngineError::new(ErrorKind::Config, "choosing what to restore", "nothing is left")
             .hint("`pgkeep restore … --list` with the same options shows what they choose"));
     }
-    Ok(notes)
+    Ok(result)
 }
 
 /// Rows that go in through the root of their partitions go into the partition itself where there is no root.
@@ -141,7 +152,7 @@ fn partitions_without_their_root(toc: &mut Toc) {
 }
 
 /// Indexes of the entries that names choose.
-fn by_name(entries: &[Entry], choice: &Choice, notes: &mut Vec<String>) -> Result<HashSet<usize>> {
+fn by_name(entries: &[Entry], choice: &Choice, result: &mut Chosen) -> Result<HashSet<usize>> {
     let graph = Graph::new(entries);
     let (schemas, tables) = (Pattern::parse_all(&choice.schemas)?, Pattern::parse_all(&choice.tables)?);
     let mut chosen = if !choice.names_something() {
@@ -153,8 +164,9 @@ fn by_name(entries: &[Entry], choice: &Choice, notes: &mut Vec<String>) -> Resul
             let included = include::include(&graph, &schemas, &tables, choice.only_named)?;
             // What is made and not made is no matter where nothing is made.
             if !choice.data_only {
-                notes.extend(included.notes);
+                result.notes.extend(included.notes);
             }
+            result.needed = included.needed.iter().map(|i| entries[*i].id).collect();
             chosen.extend(included.entries);
         }
         chosen
@@ -164,7 +176,7 @@ fn by_name(entries: &[Entry], choice: &Choice, notes: &mut Vec<String>) -> Resul
         without.push(Pattern::parse(owned.name)?);
     }
     let exclude_tables = Pattern::parse_all(&choice.exclude_tables)?;
-    notes.extend(exclude::exclude(&graph, &without, &exclude_tables, &mut chosen));
+    result.notes.extend(exclude::exclude(&graph, &without, &exclude_tables, &mut chosen));
     Ok(chosen)
 }
 

@@ -10,7 +10,7 @@ use pgkeep_engine::{Cancel, ConnInfo};
 use pgkeep_keep::{Manifest, safe_name};
 use serde_json::json;
 
-use super::{Options, dump_options, key_template, store, told};
+use super::{Options, dump_options, key_template, open_stores, stall_timeout, told};
 use crate::config::Config;
 use crate::connect::Target;
 use crate::failure::{Exit, Failure, Result};
@@ -22,13 +22,13 @@ pub(super) fn run(options: &Options, target: &Target<'_>, config: &Config, cance
     let info = &target.info;
     let dump_options = dump_options(options)?;
     let recipients = options.encrypt.recipients()?;
-    let store = store(options, config)?;
+    let (stores, patience) = (open_stores(options, config)?, stall_timeout(options)?);
     let key = key_template(options)?;
     let found = server_databases(info, &options.exclude_database, cancel)?;
     if found.databases.is_empty() {
         return Err(Failure::new(Exit::Failed, "failed", format!("{}: no database to back up", place(info))));
     }
-    let mut failures = Vec::new();
+    let (mut failures, mut degraded) = (Vec::new(), Vec::new());
     let globals = if options.no_globals { None } else { Some(read_globals(info, cancel)) };
     let globals = globals.and_then(|read| {
         read.map_err(|e| failed(options, "roles and tablespaces", e.into(), &mut failures)).ok()
@@ -41,7 +41,8 @@ pub(super) fn run(options: &Options, target: &Target<'_>, config: &Config, cance
         }
         let began = Instant::now();
         let job = BackupJob {
-            store: &store,
+            stores: &stores,
+            patience,
             name,
             key: &key,
             info: &info.with_database(database),
@@ -50,14 +51,22 @@ pub(super) fn run(options: &Options, target: &Target<'_>, config: &Config, cance
             recipients: &recipients,
         };
         match one(options, &job, cancel) {
-            Ok(manifest) => told(options, &store, &manifest, began.elapsed()),
+            Ok(manifest) => {
+                let told = told(options, &stores, &manifest, began.elapsed());
+                degraded.extend(told.err().map(|failure| (database.clone(), failure)));
+            }
             Err(failure) => failed(options, database, failure, &mut failures),
         }
     }
     cancel.check()?;
-    summary(options, info, &found, globals.as_ref(), &failures);
-    match failures.into_iter().next() {
+    summary(options, info, &found, globals.as_ref(), &failures, &degraded);
+    match failures.into_iter().chain(degraded).next() {
         None => Ok(()),
+        Some((what, first)) if first.exit == Exit::Degraded => Err(Failure {
+            message: format!("{what}: {}", first.message),
+            told: options.databases.len() == 1,
+            ..first
+        }),
         // With one server the lines above and the summary are the whole result.
         Some((what, first)) => Err(Failure {
             message: format!("not everything of {} was backed up; first {what} failed", place(info)),
@@ -109,20 +118,22 @@ fn summary(
     found: &ServerDatabases,
     globals: Option<&Globals>,
     failures: &[(String, Failure)],
+    degraded: &[(String, Failure)],
 ) {
     let is_database = |what: &str| found.databases.iter().any(|(name, _)| name == what);
     let lost = failures.iter().filter(|(what, _)| is_database(what)).count();
     let done = found.databases.len() - lost;
     if options.json {
         let mut result = json!({
-            "ok": failures.is_empty(),
+            "ok": failures.is_empty() && degraded.is_empty(),
             "server": place(info),
             "backed_up": done,
             "failed": failures.iter().map(|(what, _)| what).collect::<Vec<_>>(),
+            "degraded": degraded.iter().map(|(what, _)| what).collect::<Vec<_>>(),
             "skipped": found.skipped,
             "globals": globals.map(|g| json!({ "source": g.source, "passwords": g.passwords })),
         });
-        if let Some((_, first)) = failures.first() {
+        if let Some((_, first)) = failures.first().or(degraded.first()) {
             result["error"] = json!(first);
         }
         print_json(&result);
@@ -135,6 +146,9 @@ fn summary(
     }
     for (what, _) in failures {
         print(format!("  FAILED    {what}"));
+    }
+    for (what, _) in degraded {
+        print(format!("  degraded  {what}: a copy is missing"));
     }
     match globals {
         Some(g) if g.passwords => print("  globals   beside each, with hashes of passwords"),
