@@ -26,6 +26,13 @@ pub(crate) struct Found {
 }
 
 impl Found {
+    /// The backup of this manifest in this store, wherever else it may be.
+    pub(crate) fn kept(store: &Store, manifest: Manifest) -> Found {
+        let key = manifest.object.key.clone();
+        let (elsewhere, keys) = (Vec::new(), IdentityFlags::default());
+        Found { store: store.clone(), key, manifest: Some(manifest), elsewhere, keys }
+    }
+
     /// The same, to be read with these keys where it is encrypted.
     pub(crate) fn with_keys(self, keys: &IdentityFlags) -> Found {
         Found { keys: keys.clone(), ..self }

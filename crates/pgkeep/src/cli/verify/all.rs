@@ -50,13 +50,7 @@ type Outcome = Result<(Found, Done), (Failure, Option<String>)>;
 
 fn in_store(options: &Options, store: &Holding, listed: &Listed, depth: Depth, cancel: &Cancel) -> Outcome {
     let manifest = store.catalogue.manifest(listed).map_err(|e| (e.into(), None))?;
-    let key = manifest.object.key.clone();
-    let found = Found {
-        store: store.catalogue.store().clone(),
-        key,
-        manifest: Some(manifest),
-        elsewhere: Vec::new(),
-    };
+    let found = Found::kept(store.catalogue.store(), manifest).with_keys(&options.keys);
     match check(options, &found, depth, cancel) {
         Ok(done) => Ok((found, done)),
         Err(failure) => Err((failure, Some(found.store.url_of(&found.key)))),
