@@ -99,14 +99,7 @@ pub(crate) fn resolve(words: &str, stores: &StoreFlags, config: &Config) -> Resu
         match found {
             Ok(manifest) => {
                 let elsewhere = copies[i + 1..].iter().map(|c| c.name.clone()).collect();
-                let key = manifest.object.key.clone();
-                return Ok(Found {
-                    store: store.clone(),
-                    key,
-                    manifest: Some(manifest),
-                    elsewhere,
-                    keys: IdentityFlags::default(),
-                });
+                return Ok(Found { elsewhere, ..Found::kept(store, manifest) });
             }
             Err(e) => {
                 if copies.len() > 1 {
