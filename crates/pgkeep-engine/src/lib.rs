@@ -1,5 +1,6 @@
 //! Reads a PostgreSQL database into an archive and writes it back, in parallel, and proves the rows.
 
+pub mod adopt;
 pub mod cancel;
 pub mod check;
 pub mod conn;

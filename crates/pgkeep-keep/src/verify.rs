@@ -16,6 +16,7 @@ use xxhash_rust::xxh3::Xxh3;
 use crate::encryption::{Identities, is_sealed, name_recipients};
 use crate::error::{KeepError, Result};
 use crate::fingerprint::{Fingerprint, RowHasher, large_object};
+use crate::found::FoundRows;
 use crate::globals::read_globals;
 use crate::manifest::{Manifest, hex, name_text};
 use crate::object::{StoredArchive, directory_of};
@@ -49,6 +50,8 @@ pub struct Verified {
     pub against_manifest: bool,
     /// Whether it is encrypted and no key was given: then only sizes and hashes were compared, and the counts are 0.
     pub unread: bool,
+    /// The rows of each table as they are in the archive.
+    pub found: FoundRows,
 }
 
 /// Reads a whole archive once, from its first byte to its last, and checks everything that can be checked without a
@@ -93,6 +96,9 @@ pub fn verify(
         WalkError::Archive(source) => archive(source),
         WalkError::Damaged(why) => damaged(why),
     })?;
+    if let Some(m) = manifest {
+        compare(m, &blocks).map_err(damaged)?;
+    }
     let mut verified = Verified {
         size: object.size(),
         entries: toc.entries.len() as u64,
@@ -103,9 +109,9 @@ pub fn verify(
         bytes: 0,
         against_manifest: manifest.is_some(),
         unread: false,
+        found: FoundRows::in_order(&toc, blocks.tables, blocks.large_objects),
     };
     if let Some(m) = manifest {
-        compare(m, &blocks).map_err(damaged)?;
         (verified.rows, verified.bytes) = m.dump.totals();
         verified.tables = m.dump.tables.len() as u64;
         if m.globals.is_some() {
@@ -147,6 +153,7 @@ fn verify_unread(
         bytes: 0,
         against_manifest: true,
         unread: true,
+        found: FoundRows { tables: Vec::new(), large_objects: None },
     })
 }
 
