@@ -48,7 +48,7 @@ pub use manifest::{
     CopyRecord, DatabaseIdentity, DumpReport, Format, GlobalsRecord, MANIFEST_VERSION, Manifest,
     ObjectRecord, OptionsRecord, SequenceReport, TableReport, name_text,
 };
-pub use object::{StoredArchive, TOC_FILE, archive_url, directory_of};
+pub use object::{StoredArchive, archive_url, directory_of};
 pub use run::{Run, Swept, sweep};
 pub use selection::Selection;
 pub use sidecar::{Drill, Sidecar, Sidecars};

@@ -202,6 +202,8 @@ pub enum Format {
     /// pg_dump's custom format (`-Fc`).
     #[default]
     Custom,
+    /// pg_dump's directory format (`-Fd`).
+    Directory,
     /// An SQL script (`-Fp`), compressed as a file or not at all.
     Plain,
 }
@@ -211,6 +213,7 @@ impl Format {
     pub fn extension(self, codec: Algorithm) -> String {
         match self {
             Format::Custom => "dump".into(),
+            Format::Directory => "dir".into(),
             Format::Plain => format!("sql{}", codec.file_suffix()),
         }
     }

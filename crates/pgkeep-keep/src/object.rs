@@ -4,16 +4,13 @@ use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 
-use pgkeep_archive::{ArchiveError, DirectoryArchive, ReadAt};
+use pgkeep_archive::{ArchiveError, DirectoryArchive, ReadAt, TOC_FILE};
 use pgkeep_store::{Store, StoreError};
 
 use crate::encryption::{Identities, Opened, plain_name};
 use crate::error::{KeepError, Result};
 use crate::folder::{File, Files, StoredFolder};
 use crate::manifest::Manifest;
-
-/// The file that leads to the others of a directory.
-pub const TOC_FILE: &str = "toc.dat";
 
 /// The directory whose table of contents is under this key; `None` where the archive is a single object. A table of
 /// contents right below the store has the directory `""`.

@@ -1,4 +1,5 @@
 //! The age format: the community's test vectors, and what is written from the middle and read from anywhere.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};

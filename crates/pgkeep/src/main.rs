@@ -11,6 +11,7 @@ mod production;
 mod resolve;
 mod retention;
 mod rules;
+mod sealed;
 mod show;
 mod signals;
 mod stores;

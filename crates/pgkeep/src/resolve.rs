@@ -2,10 +2,9 @@
 
 use std::path::Path;
 
+use pgkeep_archive::TOC_FILE;
 use pgkeep_keep::encryption::{EXTENSION, Identities, is_sealed, name_recipients};
-use pgkeep_keep::{
-    Catalogue, KeepError, Manifest, StoredArchive, TOC_FILE, Wanted, directory_of, look_whole,
-};
+use pgkeep_keep::{Catalogue, KeepError, Manifest, StoredArchive, Wanted, directory_of, look_whole};
 use pgkeep_store::Store;
 
 use crate::config::Config;

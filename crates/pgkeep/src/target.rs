@@ -1,10 +1,14 @@
-//! An object of the store as the place that a dump goes to.
+//! Objects of the store as the place that a dump goes to.
 
-use pgkeep_engine::dump::ObjectTarget;
-use pgkeep_engine::{EngineError, ErrorKind, Result};
-use pgkeep_keep::KeepError;
-use pgkeep_keep::encryption::{HeadLastSealer, Recipients};
-use pgkeep_store::{Finished, Store, Upload, UploadPlan};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use pgkeep_archive::TOC_FILE;
+use pgkeep_engine::Result;
+use pgkeep_engine::dump::{DirectoryTarget, ObjectTarget};
+use pgkeep_keep::encryption::EXTENSION;
+use pgkeep_keep::{ObjectRecord, directory_of};
+use pgkeep_store::{Finished, Store, StoreError, Upload, UploadPlan};
 
 /// The archive of one backup, being uploaded. Dropped unfinished, it leaves nothing in the store.
 pub(crate) struct ArchiveUpload<'s> {
@@ -46,63 +50,83 @@ impl ObjectTarget for ArchiveUpload<'_> {
     }
 }
 
-/// Plain bytes that are encrypted at a time.
-const PIECE: usize = 1 << 20;
-
-/// A target that encrypts on the way to another.
-pub(crate) struct SealedTarget<'t> {
-    inner: &'t mut dyn ObjectTarget,
-    recipients: &'t Recipients,
-    sealer: Option<HeadLastSealer>,
-    expected_size: u64,
-    begun: bool,
-    out: Vec<u8>,
+/// The files of one archive in the directory format, being uploaded. An unfinished file leaves nothing in the store,
+/// finished ones stay until [`discard`](Self::discard).
+pub(crate) struct DirectoryUpload<'s> {
+    store: &'s Store,
+    directory: String,
+    files: Mutex<BTreeMap<String, Finished>>,
 }
 
-impl<'t> SealedTarget<'t> {
-    pub(crate) fn new(inner: &'t mut dyn ObjectTarget, recipients: &'t Recipients) -> Self {
-        SealedTarget { inner, recipients, sealer: None, expected_size: 0, begun: false, out: Vec::new() }
+impl<'s> DirectoryUpload<'s> {
+    pub(crate) fn new(store: &'s Store, directory: String) -> Self {
+        DirectoryUpload { store, directory, files: Mutex::default() }
     }
 
-    /// Hands on what is encrypted, of an object whose encrypted head has this length.
-    fn hand_on(&mut self, head_len: u64) -> Result<()> {
-        if !self.begun {
-            self.inner.begin(head_len, self.expected_size)?;
-            self.begun = true;
-        }
-        self.inner.write(&self.out)?;
-        self.out.clear();
-        Ok(())
+    /// What was uploaded: the table of contents, once it is there, and the rest.
+    pub(crate) fn records(&self) -> Option<(ObjectRecord, Vec<ObjectRecord>)> {
+        let mut records: Vec<ObjectRecord> = self
+            .files()
+            .iter()
+            .map(|(name, finished)| ObjectRecord::new(&self.key(name), finished))
+            .collect();
+        let at = records.iter().position(|r| directory_of(&r.key) == Some(&self.directory))?;
+        Some((records.remove(at), records))
+    }
+
+    /// Removes what was uploaded, first of all what makes it look like an archive.
+    ///
+    /// # Errors
+    /// The store's: something may be left.
+    pub(crate) fn discard(self) -> Result<(), StoreError> {
+        let toc = self.key(TOC_FILE);
+        self.store.delete(&format!("{toc}{EXTENSION}"))?;
+        self.store.delete(&toc)?;
+        self.files().keys().try_for_each(|name| self.store.delete(&self.key(name)))
+    }
+
+    fn key(&self, name: &str) -> String {
+        format!("{}/{name}", self.directory)
+    }
+
+    fn files(&self) -> MutexGuard<'_, BTreeMap<String, Finished>> {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl ObjectTarget for SealedTarget<'_> {
+impl DirectoryTarget for DirectoryUpload<'_> {
+    fn create(&self, name: &str) -> Result<Box<dyn ObjectTarget + '_>> {
+        Ok(Box::new(FileUpload { directory: self, name: name.to_owned(), upload: None }))
+    }
+}
+
+struct FileUpload<'d> {
+    directory: &'d DirectoryUpload<'d>,
+    name: String,
+    upload: Option<Upload>,
+}
+
+impl ObjectTarget for FileUpload<'_> {
     fn begin(&mut self, head_len: u64, expected_size: u64) -> Result<()> {
-        self.sealer = Some(HeadLastSealer::new(self.recipients, head_len).map_err(encrypting)?);
-        self.expected_size = expected_size;
+        // Many files are under way at a time: one part of each is enough.
+        let plan = UploadPlan { concurrency: 1, ..UploadPlan::new(head_len, expected_size) };
+        let key = self.directory.key(&self.name);
+        self.upload = Some(self.directory.store.start_upload(&key, plan)?);
         Ok(())
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        for piece in bytes.chunks(PIECE) {
-            let Some(sealer) = &mut self.sealer else { return Ok(()) };
-            sealer.write(piece, &mut self.out).map_err(encrypting)?;
-            if !self.out.is_empty() {
-                let head_len = sealer.head_len();
-                self.hand_on(head_len)?;
-            }
+        match &mut self.upload {
+            Some(upload) => Ok(upload.write(bytes)?),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     fn finish(&mut self, head: Vec<u8>) -> Result<()> {
-        let Some(sealer) = self.sealer.take() else { return Ok(()) };
-        let head = sealer.finish(head, &mut self.out).map_err(encrypting)?;
-        self.hand_on(head.len() as u64)?;
-        self.inner.finish(head)
+        if let Some(upload) = self.upload.take() {
+            let finished = upload.finish(head)?;
+            self.directory.files().insert(self.name.clone(), finished);
+        }
+        Ok(())
     }
-}
-
-fn encrypting(e: KeepError) -> EngineError {
-    EngineError::new(ErrorKind::Other, "encrypting the archive", e.to_string())
 }

@@ -1,9 +1,8 @@
 //! Loading one table-data entry.
 
-use std::io::Read;
 use std::thread;
 
-use pgkeep_archive::{Algorithm, ArchiveError, BlockKind, BlockReader, DumpId, Entry, ReadAt, decoder};
+use pgkeep_archive::{Algorithm, BlockKind, BlockReader, DumpId, Entry, ReadAt, decoder};
 
 use super::copy_statement::with_freeze;
 use super::entry::{bytes, display, qualified};
@@ -14,6 +13,7 @@ use super::rows::EndMark;
 use super::settings::Session;
 use super::sql_text::Splitter;
 use crate::conn::Client;
+use crate::convert::fill;
 use crate::error::{EngineError, ErrorKind, Result};
 use crate::fingerprint::{Fingerprint, RowHasher, large_object};
 use crate::progress::Progress;
@@ -206,25 +206,6 @@ pub(super) fn blobs(session: &mut Session, data: Data<'_>) -> Result<Fingerprint
             Err(e)
         }
     }
-}
-
-/// Reads until the buffer is full or the data ends.
-fn fill(from: &mut impl Read, buf: &mut [u8]) -> Result<usize> {
-    let mut have = 0;
-    while have < buf.len() {
-        match from.read(&mut buf[have..]) {
-            Ok(0) => break,
-            Ok(n) => have += n,
-            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(e) => {
-                return Err(match e.downcast::<ArchiveError>() {
-                    Ok(e) => e.into(),
-                    Err(e) => damaged(e.to_string()),
-                });
-            }
-        }
-    }
-    Ok(have)
 }
 
 fn damaged(why: String) -> EngineError {

@@ -119,7 +119,7 @@ impl<R: ReadAt> ReadAt for Opened<R> {
             return Ok(copy(&plain, offset - first * size, buf));
         }
         if first == last {
-            return Ok(copy(&*self.chunk(first)?, offset - first * size, buf));
+            return Ok(copy(&self.chunk(first)?, offset - first * size, buf));
         }
         let (from, to) = (self.chunks.place(first).start, self.chunks.place(last).end);
         let mut sealed = read_range(&self.inner, from, (to - from) as usize)?;

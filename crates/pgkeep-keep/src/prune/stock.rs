@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, HashMap};
 
 use jiff::Timestamp;
+use pgkeep_archive::TOC_FILE;
 use pgkeep_store::Store;
 
 use crate::catalogue::{Catalogue, Foreign, Listed, Summary, Survey};
 use crate::error::{KeepError, Result};
-use crate::object::TOC_FILE;
 use crate::retention::{Plan, Policy, plan};
 
 /// What lies in a store, with the summary of every backup.

@@ -114,6 +114,11 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
     if is_pipe(options) && (options.all || options.globals) {
         return Err(Failure::usage("--to - takes one archive and nothing beside it: no --all, no --globals"));
     }
+    if is_pipe(options) && options.format == FormatName::Directory {
+        return Err(Failure::usage(
+            "--to -: the directory format is many files\n  hint: name a folder or a bucket, or take --format custom",
+        ));
+    }
     let mut failures = Vec::new();
     for words in &options.databases {
         let done = backup(options, config, words, &cancel);

@@ -30,8 +30,8 @@ use crate::stores::StoreFlags;
 /// Options of `restore`.
 #[derive(Parser)]
 pub(super) struct Options {
-    /// An id or its beginning, name@latest, or the URL or file of any custom-format archive or SQL script, pg_dump's
-    /// own included
+    /// An id or its beginning, name@latest, or the URL, file or folder of any archive or SQL script, pg_dump's own
+    /// included
     pub(super) backup: String,
     /// The database to restore into: a postgres:// URL, a key=value string, or a configured name
     #[arg(long, value_name = "DATABASE")]

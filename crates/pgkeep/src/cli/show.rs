@@ -136,6 +136,7 @@ fn parts(n: usize, size: u64) -> String {
 fn format_of(report: &DumpReport) -> String {
     match report.format {
         Format::Custom => format!("custom {}", report.archive_version),
+        Format::Directory => format!("directory {}", report.archive_version),
         Format::Plain => "plain".into(),
     }
 }

@@ -27,7 +27,7 @@ use crate::stores::StoreFlags;
 /// Options of `verify`.
 #[derive(Parser)]
 pub(super) struct Options {
-    /// An id or its beginning, name@latest, or the URL or file of an archive; with --all a name
+    /// An id or its beginning, name@latest, or the URL, file or folder of an archive; with --all a name
     #[arg(required_unless_present = "all")]
     pub(super) backup: Option<String>,
     #[command(flatten)]

@@ -46,7 +46,11 @@ impl AdoptJob<'_> {
         let source = if script { None } else { Some(RestoreSource::open(&archive)?) };
         let adoptee = Adoptee {
             source: source.as_ref(),
-            format: if script { Format::Plain } else { Format::Custom },
+            format: match directory_of(key) {
+                _ if script => Format::Plain,
+                Some(_) => Format::Directory,
+                None => Format::Custom,
+            },
             size,
             modified,
             database: name.map(str::to_owned),

@@ -3,19 +3,22 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use pgkeep_archive::Algorithm;
-use pgkeep_engine::dump::{DumpOptions, DumpReport, DumpTarget, ObjectTarget, dump};
+use pgkeep_archive::{Algorithm, TOC_FILE};
+use pgkeep_engine::dump::{DumpOptions, DumpReport, DumpTarget, Format, dump};
 use pgkeep_engine::globals::Globals;
 use pgkeep_engine::progress::Progress;
 use pgkeep_engine::{Cancel, ConnInfo};
 use pgkeep_keep::encryption::{EXTENSION, EncryptionRecord, Recipients, seal_bytes};
-use pgkeep_keep::{BackupId, GlobalsRecord, KeyFacts, KeyTemplate, MANIFEST_VERSION, Manifest, ObjectRecord};
+use pgkeep_keep::{
+    BackupId, GlobalsRecord, KeyFacts, KeyTemplate, MANIFEST_VERSION, Manifest, ObjectRecord, directory_of,
+};
 use pgkeep_store::{Mirror, Store};
 
 use super::copies::Copies;
 use crate::failure::{Exit, Failure, Result};
 use crate::keys;
-use crate::target::{ArchiveUpload, SealedTarget};
+use crate::sealed::{SealedDirectory, SealedTarget};
+use crate::target::{ArchiveUpload, DirectoryUpload};
 
 /// A backup to be made.
 pub(crate) struct BackupJob<'j> {
@@ -37,6 +40,14 @@ pub(crate) struct BackupJob<'j> {
     pub(crate) recipients: &'j Recipients,
 }
 
+/// All of a backup but its manifest.
+struct Written {
+    report: DumpReport,
+    object: ObjectRecord,
+    files: Vec<ObjectRecord>,
+    globals: Option<GlobalsRecord>,
+}
+
 impl BackupJob<'_> {
     /// Dumps into the stores; the manifest, written last, makes it a backup. A store that fails is left behind as long as
     /// another goes on: then [`Manifest::copies`] says so.
@@ -56,6 +67,10 @@ impl BackupJob<'_> {
             started,
             extension: &options.format.extension(codec),
         })?;
+        let key = match options.format {
+            Format::Directory => format!("{key}/{TOC_FILE}"),
+            Format::Custom | Format::Plain => key,
+        };
         let key = self.sealed_name(key);
         // The marks come first: a store that cannot be written to is noticed before the database is touched.
         let mut copies = Copies::begin(stores, name, &id, started, &key, progress)?;
@@ -89,7 +104,7 @@ impl BackupJob<'_> {
         };
         let written = self.write_into(&store, id, key, progress, cancel);
         copies.lose(&mirror.lost(), progress);
-        let (mut report, object, globals) = written?;
+        let Written { mut report, object, files, globals } = written?;
         if let Some(warning) = keys::warning(self.recipients.len()) {
             progress.note(warning.clone());
             report.notes.push(warning);
@@ -102,7 +117,7 @@ impl BackupJob<'_> {
             started,
             finished: Timestamp::now(),
             object,
-            files: Vec::new(),
+            files,
             globals,
             encryption: (!self.recipients.is_empty()).then(|| EncryptionRecord::new(self.recipients)),
             copies: copies.records(),
@@ -121,30 +136,45 @@ impl BackupJob<'_> {
         key: &str,
         progress: &Progress,
         cancel: &Cancel,
-    ) -> Result<(DumpReport, ObjectRecord, Option<GlobalsRecord>)> {
-        let mut upload = ArchiveUpload::new(store, key.to_owned());
-        let mut sealed;
-        let target: &mut dyn ObjectTarget = match self.recipients.is_empty() {
-            true => &mut upload,
-            false => {
-                sealed = SealedTarget::new(&mut upload, self.recipients);
-                &mut sealed
+    ) -> Result<Written> {
+        let is_plain = self.recipients.is_empty();
+        let dump = |target| dump(self.info, self.dump, target, progress, cancel);
+        let (report, written) = match directory_of(key) {
+            Some(directory) => {
+                let files = DirectoryUpload::new(store, directory.to_owned());
+                let report = match is_plain {
+                    true => dump(DumpTarget::Directory(&files))?,
+                    false => {
+                        let sealed = SealedDirectory { inner: &files, recipients: self.recipients };
+                        dump(DumpTarget::Directory(&sealed))?
+                    }
+                };
+                (report, files.records())
+            }
+            None => {
+                let mut upload = ArchiveUpload::new(store, key.to_owned());
+                let report = match is_plain {
+                    true => dump(DumpTarget::Object(&mut upload))?,
+                    false => dump(DumpTarget::Object(&mut SealedTarget::new(&mut upload, self.recipients)))?,
+                };
+                (report, upload.finished().map(|f| (ObjectRecord::new(key, f), Vec::new())))
             }
         };
-        let report = dump(self.info, self.dump, DumpTarget::Object(target), progress, cancel)?;
-        let finished = upload
-            .finished()
-            .ok_or_else(|| Failure::new(Exit::Failed, "failed", "the archive was not finished"))?;
-        let object = ObjectRecord::new(key, finished);
-        let Some(g) = self.globals else { return Ok((report, object, None)) };
+        let (object, files) =
+            written.ok_or_else(|| Failure::new(Exit::Failed, "failed", "the archive was not finished"))?;
+        let globals = self.globals.map(|g| self.write_globals(store, id, g)).transpose()?;
+        Ok(Written { report, object, files, globals })
+    }
+
+    fn write_globals(&self, store: &Store, id: &BackupId, globals: &Globals) -> Result<GlobalsRecord> {
         let sql = match self.recipients.is_empty() {
-            true => g.sql.clone(),
-            false => seal_bytes(self.recipients, g.sql.clone())?,
+            true => globals.sql.clone(),
+            false => seal_bytes(self.recipients, globals.sql.clone())?,
         };
         let key = self.sealed_name(id.globals_key(self.name));
-        let globals = GlobalsRecord::new(&key, &sql, g.source.clone(), g.passwords);
+        let record = GlobalsRecord::new(&key, &sql, globals.source.clone(), globals.passwords);
         store.put(&key, sql.into())?;
-        Ok((report, object, Some(globals)))
+        Ok(record)
     }
 
     /// The key of what is written, which says whether it is encrypted.
