@@ -110,6 +110,16 @@ pub enum KeepError {
         /// What stands in the way.
         why: String,
     },
+    /// A drill's record that cannot be understood.
+    #[error(
+        "{object}: not a record of a drill that this version reads: {why}\n  hint: the file was changed or cut, or a newer pgkeep wrote it"
+    )]
+    DrillRecord {
+        /// Its URL or file.
+        object: String,
+        /// Why.
+        why: String,
+    },
     /// Somebody else does the same work in the same store.
     #[error("{store}: {owner} is at it, and last gave a sign of life {age} ago\n  hint: {hint}")]
     Busy {
@@ -143,6 +153,16 @@ pub enum KeepError {
         object: String,
         /// Why.
         why: String,
+    },
+    /// A file that holds no key for records of drills.
+    #[error("key for records of drills {place}: {why}\n  hint: {hint}")]
+    DrillKey {
+        /// The file.
+        place: String,
+        /// Why.
+        why: String,
+        /// What to do.
+        hint: String,
     },
     /// The run was asked to stop.
     #[error("stopped: the run was asked to stop")]

@@ -12,6 +12,7 @@
 
 mod catalogue;
 mod damage;
+pub mod drill;
 pub mod encryption;
 mod error;
 pub mod fingerprint;

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use pgkeep_archive::DumpId;
+
 use crate::conn::ConnInfo;
 use crate::error::EngineError;
 use crate::fingerprint::Fingerprint;
@@ -36,6 +38,8 @@ pub struct RestoreReport {
 pub struct RestoreProblem {
     /// The archive entry, such as `INDEX public.foo_idx (entry 1234)`.
     pub object: String,
+    /// The same entry by its number; `None` for a script.
+    pub entry: Option<DumpId>,
     /// Why.
     pub error: String,
     /// The server's SQLSTATE.
@@ -45,9 +49,9 @@ pub struct RestoreProblem {
 }
 
 impl RestoreProblem {
-    pub(super) fn new(object: String, error: EngineError) -> Self {
+    pub(super) fn new(object: String, entry: Option<DumpId>, error: EngineError) -> Self {
         let text = if error.what.is_empty() { error.why } else { format!("{}: {}", error.what, error.why) };
-        RestoreProblem { object, error: text, sqlstate: error.sqlstate, hint: error.hint }
+        RestoreProblem { object, entry, error: text, sqlstate: error.sqlstate, hint: error.hint }
     }
 }
 

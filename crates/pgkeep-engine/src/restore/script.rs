@@ -193,7 +193,7 @@ impl<R: Read> Run<'_, R> {
         if fatal || !self.keep_going {
             return Err(error.during(place));
         }
-        self.found.errors.push(RestoreProblem::new(place, error));
+        self.found.errors.push(RestoreProblem::new(place, None, error));
         Ok(())
     }
 

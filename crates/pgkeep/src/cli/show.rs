@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use clap::Parser;
+use pgkeep_keep::drill::drills;
 use pgkeep_keep::hold::read_hold;
 use pgkeep_keep::{DumpReport, Format};
 
@@ -86,6 +87,12 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
     }
     if let Some(blobs) = &d.large_objects {
         print(format!("{:<10}{} of {}", "objects", count(blobs.rows), bytes(blobs.bytes)));
+    }
+    for drill in
+        found.stem.iter().map(|stem| drills(&found.store, stem)).collect::<Result<Vec<_>, _>>()?.concat()
+    {
+        let (time, verdict) = (short_time(drill.time), drill.verdict.as_str());
+        print(format!("{:<10}{verdict} {time} UTC, {}", "drill", found.store.url_of(&drill.key)));
     }
     if let Some(hold) = read_hold(&found.store, &m.name, &m.backup_id())? {
         let by = hold.by.map(|by| format!(" by {by}")).unwrap_or_default();

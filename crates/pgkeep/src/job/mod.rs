@@ -4,8 +4,10 @@
 mod adopt;
 mod backup;
 mod copies;
+mod drill;
 mod restore;
 
 pub(crate) use adopt::AdoptJob;
 pub(crate) use backup::BackupJob;
+pub(crate) use drill::{DrillJob, Drilled};
 pub(crate) use restore::{Plan, RestoreJob, RestoreRecord};

@@ -50,7 +50,7 @@ type Outcome = Result<(Found, Done), (Failure, Option<String>)>;
 
 fn in_store(options: &Options, store: &Holding, listed: &Listed, depth: Depth, cancel: &Cancel) -> Outcome {
     let manifest = store.catalogue.manifest(listed).map_err(|e| (e.into(), None))?;
-    let found = Found::kept(store.catalogue.store(), manifest).with_keys(&options.keys);
+    let found = Found::kept(store.catalogue.store(), listed, manifest).with_keys(&options.keys);
     match check(options, &found, depth, cancel) {
         Ok(done) => Ok((found, done)),
         Err(failure) => Err((failure, Some(found.store.url_of(&found.key)))),
