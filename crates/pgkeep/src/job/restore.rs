@@ -89,33 +89,32 @@ impl RestoreJob {
         if let Some(m) = &found.manifest {
             progress.bytes_expected.store(m.dump.totals().1, Ordering::Relaxed);
         }
-        let (report, encoding, contents) = match ScriptSource::open(&archive, archive.name())
-            .map_err(named)?
-        {
-            Some(script) => {
-                self.refuse_for_scripts()?;
-                let done = restore_script(&script, target, self.options.keep_going, progress, cancel);
-                let done = done.map_err(named)?;
-                (done.report, done.encoding, None)
-            }
-            None => {
-                let mut prepared = self.prepare(found, &archive, target, cancel)?;
-                if let Some(refused) = prepared.refused {
-                    return Err(refused.into());
+        let (report, encoding, contents) =
+            match ScriptSource::open(&archive, archive.name()).map_err(named)? {
+                Some(script) => {
+                    self.refuse_for_scripts()?;
+                    let done = restore_script(&script, target, self.options.keep_going, progress, cancel);
+                    let done = done.map_err(named)?;
+                    (done.report, done.encoding, None)
                 }
-                let source = &prepared.source;
-                // What is begun in an empty database can be gone on with; others' databases get no marks.
-                let anew = prepared.target.interrupted && self.options.clean;
-                let resumable = !self.options.keep_going && (prepared.target.relations == 0 || anew);
-                let options = RestoreOptions { resumable, ..self.options.clone() };
-                let mut report = restore(source, target, &options, progress, cancel).map_err(named)?;
-                prepared.notes.append(&mut report.notes);
-                report.notes = prepared.notes;
-                let contents =
-                    (self.choice.is_partial() || self.beside.schema.is_some()).then_some(prepared.contents);
-                (report, encoding_of(&source.toc)?, contents)
-            }
-        };
+                None => {
+                    let mut prepared = self.prepare(found, &archive, target, cancel)?;
+                    if let Some(refused) = prepared.refused {
+                        return Err(refused.into());
+                    }
+                    let source = &prepared.source;
+                    // What is begun in an empty database can be gone on with; others' databases get no marks.
+                    let anew = prepared.target.interrupted && self.options.clean;
+                    let resumable = !self.options.keep_going && (prepared.target.relations == 0 || anew);
+                    let options = RestoreOptions { resumable, ..self.options.clone() };
+                    let mut report = restore(source, target, &options, progress, cancel).map_err(named)?;
+                    prepared.notes.append(&mut report.notes);
+                    report.notes = prepared.notes;
+                    let contents = (self.choice.is_partial() || self.beside.schema.is_some())
+                        .then_some(prepared.contents);
+                    (report, encoding_of(&source.toc)?, contents)
+                }
+            };
         let loading = began.elapsed();
         let expected = expected(&report, found.manifest.as_ref(), contents.as_ref());
         let verdict = match self.prove {
