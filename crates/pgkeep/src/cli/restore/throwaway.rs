@@ -22,6 +22,8 @@ pub(super) fn run(options: &Options, job: RestoreJob, found: &Found, cancel: &Ca
         (options.clean, "--clean"),
         (options.plan, "--plan"),
         (options.globals, "--globals"),
+        (options.swap, "--swap"),
+        (options.resume, "--resume"),
     ];
     if let Some((_, flag)) = senseless.into_iter().find(|(is_asked, _)| *is_asked) {
         return Err(Failure::usage(format!(
@@ -37,8 +39,10 @@ pub(super) fn run(options: &Options, job: RestoreJob, found: &Found, cancel: &Ca
         )));
     }
     let toc = RestoreSource::open(&archive)?.toc;
+    let identities = found.identities()?;
     let globals = found.manifest.as_ref().filter(|m| m.globals.is_some());
-    let globals = globals.map(|m| read_globals(&found.store, m)).transpose()?;
+    let globals = globals.map(|m| read_globals(&found.store, m, &identities)).transpose();
+    let globals = globals.map_err(|e| found.locked(e))?;
     let work_dir = options.work_dir.clone().unwrap_or_else(std::env::temp_dir);
     let version = toc.header.server_version.as_ref().map(ToString::to_string).unwrap_or_default();
     let mut place = Place::open(DrillPlace::Throwaway { work_dir: &work_dir }, &version, cancel)?;
