@@ -17,12 +17,15 @@ use crate::encryption::{Identities, is_sealed, name_recipients};
 use crate::error::{KeepError, Result};
 use crate::fingerprint::{Fingerprint, RowHasher, large_object};
 use crate::found::FoundRows;
-use crate::globals::{read_globals, stored_globals};
+use crate::globals::read_globals;
 use crate::manifest::{Manifest, hex, name_text};
 use crate::object::{StoredArchive, directory_of};
+use crate::verify_hashes::{HashCheck, verify_hashes};
 
 /// Bytes asked of the store at a time where there is no manifest to name a part size.
 const DEFAULT_PART: u64 = 8 << 20;
+/// Ranges that are read at the same time ahead of the one thread that unpacks them.
+const READERS: usize = 4;
 /// What stands after a table's last row in an archive.
 const END_OF_DATA: &[u8] = b"\\.\n\n\n";
 
@@ -138,19 +141,8 @@ fn verify_unread(
     manifest: &Manifest,
     tick: &mut (dyn FnMut(u64) -> bool + Send),
 ) -> Result<Verified> {
-    look_whole(store, manifest)?;
-    for object in manifest.objects() {
-        let part = object.part_size.max(1);
-        for (i, from) in (0..object.size).step_by(usize::try_from(part).unwrap_or(usize::MAX)).enumerate() {
-            let bytes = store.get_range(&object.key, from..object.size.min(from.saturating_add(part)))?;
-            check_part(i, from, &bytes, &object.parts)
-                .map_err(|why| KeepError::Damaged { object: store.url_of(&object.key), why })?;
-            if !tick(bytes.len() as u64) {
-                return Err(KeepError::Cancelled);
-            }
-        }
-    }
-    stored_globals(store, manifest)?;
+    let check = HashCheck { jobs: READERS, percent: 100.0 };
+    verify_hashes(store, manifest, &check, tick)?;
     Ok(Verified {
         size: manifest.size(),
         entries: 0,
@@ -189,6 +181,12 @@ pub fn verify_head(store: &Store, key: &str, manifest: &Manifest) -> Result<()> 
 /// # Errors
 /// `Damaged` naming the object that is missing, cut or changed; the store's.
 pub fn look_whole(store: &Store, manifest: &Manifest) -> Result<()> {
+    check_sizes(store, manifest)?;
+    verify_head(store, &manifest.object.key, manifest)
+}
+
+/// Whether everything of the backup is there with the size it was written with.
+pub(crate) fn check_sizes(store: &Store, manifest: &Manifest) -> Result<()> {
     let globals = manifest.globals.iter().map(|g| (g.key.as_str(), g.size));
     for (key, size) in manifest.objects().map(|o| (o.key.as_str(), o.size)).chain(globals) {
         let damaged = |why: String| KeepError::Damaged { object: store.url_of(key), why };
@@ -201,7 +199,7 @@ pub fn look_whole(store: &Store, manifest: &Manifest) -> Result<()> {
             Err(e) => return Err(e.into()),
         }
     }
-    verify_head(store, &manifest.object.key, manifest)
+    Ok(())
 }
 
 pub(crate) fn check_part(
@@ -381,10 +379,22 @@ fn drain<R: Read>(block: &mut BlockReader<R>) -> Result<(), WalkError> {
     Ok(())
 }
 
+/// Bytes of parts that are held at most, whatever their size; a single part always is.
+const HELD: u64 = 256 << 20;
+
+/// How many ranges of this size are read at the same time: as many as are wished and fit into memory, where each reader
+/// holds one that is done and one under way.
+pub(crate) fn readers(wished: usize, part: u64) -> usize {
+    let fit = usize::try_from(HELD / part.max(1).saturating_mul(2)).unwrap_or(usize::MAX);
+    wished.min(fit).max(1)
+}
+
 /// The object's bytes from the first to the last, fetched part by part ahead of the reader; each part's hash is
 /// checked against the manifest on the fetching thread.
 pub(crate) struct Parts<'t> {
-    parts: crossbeam_channel::Receiver<Fetched>,
+    /// One for each fetching thread. They take turns, so that parts come in order.
+    parts: Vec<crossbeam_channel::Receiver<Fetched>>,
+    turn: usize,
     current: bytes::Bytes,
     position: u64,
     size: u64,
@@ -417,7 +427,7 @@ impl<'t> Parts<'t> {
                 _ => Fetched::Part(bytes),
             },
         };
-        Parts::fetched_by(fetch, size, part, tick)
+        Parts::fetched_by(fetch, size, part, readers(READERS, part), tick)
     }
 
     /// The archive from its first byte to its last.
@@ -451,27 +461,46 @@ impl<'t> Parts<'t> {
                 },
             }
         };
-        Parts::fetched_by(fetch, size, DEFAULT_PART, tick)
+        // One by one: the archive keeps the part at hand that it read last.
+        Parts::fetched_by(fetch, size, DEFAULT_PART, 1, tick)
     }
 
-    /// `fetch` is given the part's number, its begin and its end.
+    /// `fetch` is given the part's number, its begin and its end, on each of several threads.
     fn fetched_by(
-        fetch: impl Fn(usize, u64, u64) -> Fetched + Send + 'static,
+        fetch: impl Fn(usize, u64, u64) -> Fetched + Send + Sync + 'static,
         size: u64,
         part: u64,
+        threads: usize,
         tick: &'t mut (dyn FnMut(u64) -> bool + Send),
     ) -> Self {
-        let (send, parts) = crossbeam_channel::bounded(2);
-        std::thread::spawn(move || {
-            for (i, from) in (0..size).step_by(usize::try_from(part).unwrap_or(usize::MAX)).enumerate() {
-                let fetched = fetch(i, from, size.min(from.saturating_add(part)));
-                let last = !matches!(fetched, Fetched::Part(_));
-                if send.send(fetched).is_err() || last {
-                    return;
-                }
-            }
-        });
-        Parts { parts, current: bytes::Bytes::new(), position: 0, size, tick, wrong: None, failed: None }
+        let step = usize::try_from(part).unwrap_or(usize::MAX);
+        let fetch = Arc::new(fetch);
+        let parts = (0..threads)
+            .map(|thread| {
+                let (send, parts) = crossbeam_channel::bounded(1);
+                let fetch = fetch.clone();
+                std::thread::spawn(move || {
+                    for (i, from) in (0..size).step_by(step).enumerate().skip(thread).step_by(threads) {
+                        let fetched = fetch(i, from, size.min(from.saturating_add(part)));
+                        let last = !matches!(fetched, Fetched::Part(_));
+                        if send.send(fetched).is_err() || last {
+                            return;
+                        }
+                    }
+                });
+                parts
+            })
+            .collect();
+        Parts {
+            parts,
+            turn: 0,
+            current: bytes::Bytes::new(),
+            position: 0,
+            size,
+            tick,
+            wrong: None,
+            failed: None,
+        }
     }
 
     fn at_end(&mut self) -> Result<bool, WalkError> {
@@ -482,20 +511,22 @@ impl<'t> Parts<'t> {
 impl Read for Parts<'_> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         while self.current.is_empty() {
-            match self.parts.recv() {
-                Err(_) => return Ok(0),
-                Ok(Fetched::Part(p)) => {
+            // Where one thread's turn brings nothing there is no later part either.
+            let Some(Ok(fetched)) = self.parts.get(self.turn).map(|p| p.recv()) else { return Ok(0) };
+            self.turn = (self.turn + 1) % self.parts.len();
+            match fetched {
+                Fetched::Part(p) => {
                     if !(self.tick)(p.len() as u64) {
                         self.failed = Some(KeepError::Cancelled);
                         return Err(io::Error::other("stopped"));
                     }
                     self.current = p;
                 }
-                Ok(Fetched::Wrong(why)) => {
+                Fetched::Wrong(why) => {
                     self.wrong = Some(why);
                     return Err(io::Error::other("a part is wrong"));
                 }
-                Ok(Fetched::Failed(e)) => {
+                Fetched::Failed(e) => {
                     self.failed = Some(e);
                     return Err(io::Error::other("a part could not be read"));
                 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use pgkeep_archive::TOC_FILE;
 use pgkeep_keep::encryption::{EXTENSION, Identities, is_sealed, name_recipients};
-use pgkeep_keep::{Catalogue, KeepError, Manifest, StoredArchive, Wanted, directory_of, look_whole};
+use pgkeep_keep::{Catalogue, KeepError, Listed, Manifest, StoredArchive, Wanted, directory_of, look_whole};
 use pgkeep_store::Store;
 
 use crate::config::Config;
@@ -27,6 +27,13 @@ pub(crate) struct Found {
 }
 
 impl Found {
+    /// The backup of this manifest in this store, wherever else it may be.
+    pub(crate) fn kept(store: &Store, listed: &Listed, manifest: Manifest) -> Found {
+        let (key, stem) = (manifest.object.key.clone(), Some(format!("{}/{}", listed.name, listed.id)));
+        let (elsewhere, keys) = (Vec::new(), IdentityFlags::default());
+        Found { store: store.clone(), key, manifest: Some(manifest), stem, elsewhere, keys }
+    }
+
     /// The same, to be read with these keys where it is encrypted.
     pub(crate) fn with_keys(self, keys: &IdentityFlags) -> Found {
         Found { keys: keys.clone(), ..self }
@@ -93,16 +100,7 @@ pub(crate) fn resolve(words: &str, stores: &StoreFlags, config: &Config) -> Resu
         match found {
             Ok(manifest) => {
                 let elsewhere = copies[i + 1..].iter().map(|c| c.name.clone()).collect();
-                let key = manifest.object.key.clone();
-                let stem = Some(format!("{}/{}", listed.name, listed.id));
-                return Ok(Found {
-                    store: store.clone(),
-                    key,
-                    manifest: Some(manifest),
-                    stem,
-                    elsewhere,
-                    keys: IdentityFlags::default(),
-                });
+                return Ok(Found { elsewhere, ..Found::kept(store, &listed, manifest) });
             }
             Err(e) => {
                 if copies.len() > 1 {

@@ -140,7 +140,7 @@ fn layered(cli: Cli) -> Result<(Cli, Config)> {
         Command::Restore(o) => Some(o.backup.as_str()),
         Command::Convert(o) => Some(o.backup.as_str()),
         Command::Show(o) => Some(o.backup.as_str()),
-        Command::Verify(o) => Some(o.backup.as_str()),
+        Command::Verify(o) => o.backup.as_deref(),
         Command::List(o) => o.name.as_deref(),
         Command::Hold(o) => Some(o.backup.as_str()),
         Command::Backup(_)

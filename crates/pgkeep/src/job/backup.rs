@@ -73,7 +73,7 @@ impl BackupJob<'_> {
         };
         let key = self.sealed_name(key);
         // The marks come first: a store that cannot be written to is noticed before the database is touched.
-        let mut copies = Copies::begin(stores, name, &id, &key, progress)?;
+        let mut copies = Copies::begin(stores, name, &id, started, &key, progress)?;
         let made = self.write(&mut copies, started, &id, &key, progress, cancel);
         match made {
             Ok(manifest) => {
