@@ -11,9 +11,13 @@
 //! This crate knows stores and archives and nothing of database connections.
 
 mod catalogue;
+mod damage;
+pub mod drill;
+pub mod encryption;
 mod error;
 pub mod fingerprint;
 mod folder;
+mod found;
 mod globals;
 pub mod hold;
 mod id;
@@ -26,13 +30,17 @@ pub mod prune;
 pub mod retention;
 mod run;
 mod selection;
+mod self_digest;
 mod sidecar;
 mod verify;
+mod verify_hashes;
 mod verify_script;
 
 pub use catalogue::{Catalogue, Foreign, ForeignFormat, Listed, Summaries, Summary, Survey, Wanted};
+pub use damage::explain;
 pub use error::{KeepError, Result};
 pub use fingerprint::{Fingerprint, RowHasher};
+pub use found::{FoundRows, FoundTable};
 pub use globals::read_globals;
 pub use id::{BackupId, safe_name};
 pub use key_template::{KeyFacts, KeyTemplate, PRESETS};
@@ -41,9 +49,10 @@ pub use manifest::{
     CopyRecord, DatabaseIdentity, DumpReport, Format, GlobalsRecord, MANIFEST_VERSION, Manifest,
     ObjectRecord, OptionsRecord, SequenceReport, TableReport, name_text,
 };
-pub use object::{StoredArchive, TOC_FILE, archive_url, directory_of};
+pub use object::{StoredArchive, archive_url, directory_of};
 pub use run::{Run, Swept, sweep};
 pub use selection::Selection;
 pub use sidecar::{Drill, Sidecar, Sidecars};
 pub use verify::{Verified, look_whole, verify, verify_head};
+pub use verify_hashes::{HashCheck, HashesVerified, verify_hashes};
 pub use verify_script::verify_script;

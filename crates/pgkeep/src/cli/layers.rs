@@ -49,6 +49,8 @@ pub(super) fn try_settings(settings: &Settings) -> Result<()> {
     for command in CONFIGURABLE {
         let words: &[&str] = match command {
             "convert" => &["pgkeep", command, "x", "--format", "plain", "--to", "y"],
+            "compare" => &["pgkeep", command, "x", "y"],
+            "key" => &["pgkeep", command, "check"],
             "hold" => &["pgkeep", command, "x", "--release"],
             _ => &["pgkeep", command, "x"],
         };

@@ -7,8 +7,10 @@ use clap::{Arg, ArgAction, Command};
 use crate::rules::Rule;
 
 /// Commands whose options can be configured.
-pub(crate) const CONFIGURABLE: [&str; 9] =
-    ["backup", "restore", "convert", "list", "show", "verify", "check", "prune", "hold"];
+pub(crate) const CONFIGURABLE: [&str; 13] = [
+    "backup", "restore", "convert", "list", "show", "verify", "drill", "compare", "check", "prune", "hold",
+    "adopt", "key",
+];
 
 /// An option as a key.
 pub(crate) struct Key {
