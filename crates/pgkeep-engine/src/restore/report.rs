@@ -25,6 +25,8 @@ pub struct RestoreReport {
     pub sequences: Vec<SequenceReport>,
     /// Large objects as the archive has them; `None` where it has none.
     pub large_objects: Option<Fingerprint>,
+    /// Tables that statistics were gathered of.
+    pub analyzed: u64,
     /// What failed; always empty unless [`super::RestoreOptions::keep_going`].
     pub errors: Vec<RestoreProblem>,
     /// What the user should know although it did not fail.

@@ -170,6 +170,7 @@ impl<R: Read> Run<'_, R> {
             loaded,
             sequences: found.sequences,
             large_objects: None,
+            analyzed: 0,
             errors: found.errors,
             notes: found.notes,
             timings: RestoreTimings {

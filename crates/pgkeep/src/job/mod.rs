@@ -10,4 +10,4 @@ mod restore;
 pub(crate) use adopt::AdoptJob;
 pub(crate) use backup::BackupJob;
 pub(crate) use drill::{DrillJob, Drilled};
-pub(crate) use restore::{Plan, RestoreJob, RestoreRecord};
+pub(crate) use restore::{Plan, RestoreJob, RestoreRecord, SwapFlags};
