@@ -5,13 +5,13 @@ mod globals;
 mod plan;
 mod told;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Parser;
 use pgkeep_engine::progress::Progress;
 use pgkeep_engine::prove::Verdict;
 use pgkeep_engine::restore::{RestoreOptions, RestoreReport};
-use pgkeep_engine::{Cancel, ConnInfo};
 
 use choice::ChoiceFlags;
 
@@ -19,12 +19,15 @@ use crate::config::Config;
 use crate::config::keys::THIS_RUN;
 use crate::connect::{self, PasswordFlags};
 use crate::failure::{Exit, Failure, Result};
-use crate::job::{RestoreJob, SwapFlags};
+use crate::job::{RestoreJob, RestoreRecord, SwapFlags};
 use crate::production;
-use crate::resolve::{Found, resolve};
+use crate::resolve::resolve;
 use crate::show::{Display, ProgressMode, print};
 use crate::signals;
 use crate::stores::StoreFlags;
+
+/// Said instead of a database.
+const THROWAWAY: &str = "throwaway";
 
 /// Options of `restore`.
 #[derive(Parser)]
@@ -32,9 +35,17 @@ pub(super) struct Options {
     /// An id or its beginning, name@latest, or the URL, file or folder of any archive or SQL script, pg_dump's own
     /// included
     pub(super) backup: String,
-    /// The database to restore into: a postgres:// URL, a key=value string, or a configured name
+    /// The database to restore into: a postgres:// URL, a key=value string, or a configured name; or `throwaway`: a
+    /// server that is started on this machine and removed once the restore is proven
     #[arg(long, value_name = "DATABASE")]
     into: Option<String>,
+    /// With --into throwaway: leave the server running, and print how to get in
+    #[arg(long, help_heading = THIS_RUN)]
+    keep: bool,
+    /// With --into throwaway: where the server lies; it needs room for the whole database [default: the folder for
+    /// temporary files]
+    #[arg(long, value_name = "FOLDER")]
+    work_dir: Option<PathBuf>,
     #[command(flatten)]
     password: PasswordFlags,
     #[command(flatten)]
@@ -114,6 +125,7 @@ pub(super) struct Options {
 
 pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
     let cancel = signals::cancel_on_signals().map_err(|e| Failure::usage(format!("signal handlers: {e}")))?;
+    pgkeep_store::interrupt_reads(cancel.flag());
     let job = job(options)?;
     let found = resolve(&options.backup, &options.store, config)?;
     if options.choice.list {
@@ -123,6 +135,13 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
     let into = options.into.as_deref().ok_or_else(|| {
         Failure::usage("no database to restore into is named\n  hint: --into postgres://user@host/database")
     })?;
+    if into == THROWAWAY {
+        let work_dir = options.work_dir.clone().unwrap_or_else(std::env::temp_dir);
+        let done = run_job(options, |progress| {
+            job.run_in_throwaway(&found, &work_dir, options.keep, progress, &cancel)
+        });
+        return done.map_err(|failure| found.or_elsewhere(failure));
+    }
     let target = connect::target(into, &options.password, config)?.info;
     if options.globals && job.choice.is_partial() {
         let why = "--globals restores nothing of the database, so there is nothing to choose";
@@ -136,22 +155,16 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
         (_, true) => job
             .plan(&found, &target, &cancel)
             .and_then(|plan| plan::tell(plan, job.options.jobs, &target.to_string(), options.json)),
-        _ => run_job(options, &job, &target, &found, &cancel),
+        _ => run_job(options, |progress| job.run(&found, &target, progress, &cancel)),
     };
     done.map_err(|failure| found.or_elsewhere(failure))
 }
 
-fn run_job(
-    options: &Options,
-    job: &RestoreJob,
-    target: &ConnInfo,
-    found: &Found,
-    cancel: &Cancel,
-) -> Result<()> {
+fn run_job(options: &Options, run: impl FnOnce(&Progress) -> Result<RestoreRecord>) -> Result<()> {
     let progress = Arc::new(Progress::new());
     let done = {
         let _display = Display::start(options.progress, &progress);
-        job.run(found, target, &progress, cancel)?
+        run(&progress)?
     };
     let outcome = outcome(&done.report, done.verdict.as_ref());
     if options.json {

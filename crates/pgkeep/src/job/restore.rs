@@ -2,6 +2,7 @@
 
 mod expected;
 mod swap;
+mod throwaway;
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -14,6 +15,7 @@ use pgkeep_engine::restore::{
     restore_script,
 };
 use pgkeep_engine::session::encoding_of;
+use pgkeep_engine::throwaway::Kept;
 use pgkeep_engine::{Cancel, ConnInfo, EngineError, ErrorKind};
 use pgkeep_keep::{StoredArchive, verify_head};
 
@@ -51,6 +53,8 @@ pub(crate) struct RestoreRecord {
     pub(crate) partial: Option<String>,
     /// The name that the replaced database has now.
     pub(crate) replaced: Option<String>,
+    /// How to go on with a throwaway server that stays.
+    pub(crate) kept: Option<Kept>,
 }
 
 /// What would be done.
@@ -129,6 +133,7 @@ impl RestoreJob {
             manifest: found.manifest.is_some(),
             partial: found.manifest.as_ref().and_then(|m| m.dump.partial()),
             replaced: None,
+            kept: None,
         })
     }
 
