@@ -11,7 +11,9 @@
 //! This crate knows stores and archives and nothing of database connections.
 
 mod catalogue;
+mod damage;
 pub mod drill;
+pub mod encryption;
 mod error;
 pub mod fingerprint;
 mod folder;
@@ -28,11 +30,14 @@ pub mod prune;
 pub mod retention;
 mod run;
 mod selection;
+mod self_digest;
 mod sidecar;
 mod verify;
+mod verify_hashes;
 mod verify_script;
 
 pub use catalogue::{Catalogue, Foreign, ForeignFormat, Listed, Summaries, Summary, Survey, Wanted};
+pub use damage::explain;
 pub use error::{KeepError, Result};
 pub use fingerprint::{Fingerprint, RowHasher};
 pub use found::{FoundRows, FoundTable};
@@ -49,4 +54,5 @@ pub use run::{Run, Swept, sweep};
 pub use selection::Selection;
 pub use sidecar::{Drill, Sidecar, Sidecars};
 pub use verify::{Verified, look_whole, verify, verify_head};
+pub use verify_hashes::{HashCheck, HashesVerified, verify_hashes};
 pub use verify_script::verify_script;

@@ -15,6 +15,7 @@ use pgkeep_store::{ObjectInfo, Store, StoreError};
 use serde::{Deserialize, Serialize};
 
 use crate::catalogue::{Catalogue, Summary};
+use crate::encryption::EXTENSION;
 use crate::error::{KeepError, Result};
 use crate::id::BackupId;
 use crate::object::directory_of;
@@ -246,7 +247,9 @@ fn remove(store: &Store, mark: &Mark, id: &BackupId) -> Result<()> {
     for file in files_beside(store, &archive)? {
         store.delete(&file?.key)?;
     }
-    Ok(store.delete(&id.globals_key(&mark.name))?)
+    let globals = id.globals_key(&mark.name);
+    store.delete(&format!("{globals}{EXTENSION}"))?;
+    Ok(store.delete(&globals)?)
 }
 
 impl Mark {

@@ -96,6 +96,8 @@ impl From<KeepError> for Failure {
             KeepError::NoSuchBackup { .. } | KeepError::Ambiguous { .. } => {
                 Failure::new(Exit::Failed, "no-such-backup", e.to_string())
             }
+            KeepError::Locked { .. } => Failure::new(Exit::Failed, "locked", e.to_string()),
+            KeepError::Key { .. } => Failure::new(Exit::Usage, "key", e.to_string()),
             KeepError::DrillRecord { .. } => Failure::new(Exit::Differs, "damaged", e.to_string()),
             KeepError::KeyTemplate { .. } | KeepError::DrillKey { .. } => Failure::usage(e.to_string()),
             KeepError::Busy { .. } => Failure::new(Exit::Failed, "busy", e.to_string()),

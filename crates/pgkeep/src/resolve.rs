@@ -3,11 +3,13 @@
 use std::path::Path;
 
 use pgkeep_archive::TOC_FILE;
-use pgkeep_keep::{Catalogue, KeepError, Manifest, StoredArchive, Wanted, directory_of, look_whole};
+use pgkeep_keep::encryption::{EXTENSION, Identities, is_sealed, name_recipients};
+use pgkeep_keep::{Catalogue, KeepError, Listed, Manifest, StoredArchive, Wanted, directory_of, look_whole};
 use pgkeep_store::Store;
 
 use crate::config::Config;
 use crate::failure::{Exit, Failure, Result};
+use crate::keys::IdentityFlags;
 use crate::show::warn;
 use crate::stores::{Holding, Holdings, StoreFlags};
 
@@ -21,12 +23,39 @@ pub(crate) struct Found {
     pub(crate) stem: Option<String>,
     /// Names of further stores that have a copy.
     pub(crate) elsewhere: Vec<String>,
+    keys: IdentityFlags,
 }
 
 impl Found {
+    /// The backup of this manifest in this store, wherever else it may be.
+    pub(crate) fn kept(store: &Store, listed: &Listed, manifest: Manifest) -> Found {
+        let (key, stem) = (manifest.object.key.clone(), Some(format!("{}/{}", listed.name, listed.id)));
+        let (elsewhere, keys) = (Vec::new(), IdentityFlags::default());
+        Found { store: store.clone(), key, manifest: Some(manifest), stem, elsewhere, keys }
+    }
+
+    /// The same, to be read with these keys where it is encrypted.
+    pub(crate) fn with_keys(self, keys: &IdentityFlags) -> Found {
+        Found { keys: keys.clone(), ..self }
+    }
+
     /// The archive, to be read at random.
     pub(crate) fn archive(&self) -> Result<StoredArchive> {
-        Ok(StoredArchive::open(&self.store, &self.key)?)
+        let identities = self.identities()?;
+        StoredArchive::open(&self.store, &self.key, &identities).map_err(|e| self.locked(e))
+    }
+
+    /// The secret keys, whose files are read only where something is encrypted.
+    pub(crate) fn identities(&self) -> Result<Identities> {
+        if is_sealed(&self.key) { self.keys.read() } else { Ok(Identities::none()) }
+    }
+
+    /// Whose keys open it, where that is what failed.
+    pub(crate) fn locked(&self, e: KeepError) -> Failure {
+        match &self.manifest {
+            Some(m) => name_recipients(e, m).into(),
+            None => e.into(),
+        }
     }
 
     /// Says with a failure to read this copy where another one is.
@@ -71,9 +100,7 @@ pub(crate) fn resolve(words: &str, stores: &StoreFlags, config: &Config) -> Resu
         match found {
             Ok(manifest) => {
                 let elsewhere = copies[i + 1..].iter().map(|c| c.name.clone()).collect();
-                let key = manifest.object.key.clone();
-                let stem = Some(format!("{}/{}", listed.name, listed.id));
-                return Ok(Found { store: store.clone(), key, manifest: Some(manifest), stem, elsewhere });
+                return Ok(Found { elsewhere, ..Found::kept(store, &listed, manifest) });
             }
             Err(e) => {
                 if copies.len() > 1 {
@@ -94,7 +121,14 @@ fn foreign(words: &str, holdings: &Holdings) -> Option<Found> {
         let found = h.others.iter().find(|o| o.key == words || o.key == toc)?;
         Some((h.catalogue.store().clone(), found.key.clone()))
     })?;
-    Some(Found { store, key, manifest: None, stem: None, elsewhere: Vec::new() })
+    Some(Found {
+        store,
+        key,
+        manifest: None,
+        stem: None,
+        elsewhere: Vec::new(),
+        keys: IdentityFlags::default(),
+    })
 }
 
 fn by_place(words: &str) -> Result<Found> {
@@ -103,7 +137,8 @@ fn by_place(words: &str) -> Result<Found> {
     let (folder, file) = split(directory.as_deref().unwrap_or(words));
     let store = Store::open(&folder)?;
     let ends = [".manifest.json", ".dump", ".dir", ".sql", ".sql.gz", ".sql.zst", ".sql.lz4"];
-    let stem = ends.iter().find_map(|end| file.strip_suffix(end)).map(str::to_owned);
+    let plain = file.strip_suffix(EXTENSION).unwrap_or(&file);
+    let stem = ends.iter().find_map(|end| plain.strip_suffix(end)).map(str::to_owned);
     let manifest_key = stem.as_ref().map(|s| format!("{s}.manifest.json"));
     let catalogue = Catalogue::new(store.clone());
     let manifest = match manifest_key {
@@ -119,10 +154,17 @@ fn by_place(words: &str) -> Result<Found> {
     if manifest.is_some() && directory_of(&key).unwrap_or(&key).contains('/') {
         let (above, name) = split(&folder);
         let stem = stem.map(|stem| format!("{name}/{stem}"));
-        return Ok(Found { store: Store::open(&above)?, key, manifest, stem, elsewhere: Vec::new() });
+        return Ok(Found {
+            store: Store::open(&above)?,
+            key,
+            manifest,
+            stem,
+            elsewhere: Vec::new(),
+            keys: IdentityFlags::default(),
+        });
     }
     let stem = stem.filter(|_| manifest.is_some());
-    Ok(Found { store, key, manifest, stem, elsewhere: Vec::new() })
+    Ok(Found { store, key, manifest, stem, elsewhere: Vec::new(), keys: IdentityFlags::default() })
 }
 
 /// The path or URL of an archive in the directory format, without its end: a folder on this machine is looked at,

@@ -6,7 +6,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use pgkeep_archive::TOC_FILE;
 use pgkeep_engine::Result;
 use pgkeep_engine::dump::{DirectoryTarget, ObjectTarget};
-use pgkeep_keep::ObjectRecord;
+use pgkeep_keep::encryption::EXTENSION;
+use pgkeep_keep::{ObjectRecord, directory_of};
 use pgkeep_store::{Finished, Store, StoreError, Upload, UploadPlan};
 
 /// The archive of one backup, being uploaded. Dropped unfinished, it leaves nothing in the store.
@@ -69,8 +70,7 @@ impl<'s> DirectoryUpload<'s> {
             .iter()
             .map(|(name, finished)| ObjectRecord::new(&self.key(name), finished))
             .collect();
-        let toc = self.key(TOC_FILE);
-        let at = records.iter().position(|r| r.key == toc)?;
+        let at = records.iter().position(|r| directory_of(&r.key) == Some(&self.directory))?;
         Some((records.remove(at), records))
     }
 
@@ -79,7 +79,9 @@ impl<'s> DirectoryUpload<'s> {
     /// # Errors
     /// The store's: something may be left.
     pub(crate) fn discard(self) -> Result<(), StoreError> {
-        self.store.delete(&self.key(TOC_FILE))?;
+        let toc = self.key(TOC_FILE);
+        self.store.delete(&format!("{toc}{EXTENSION}"))?;
+        self.store.delete(&toc)?;
         self.files().keys().try_for_each(|name| self.store.delete(&self.key(name)))
     }
 

@@ -239,36 +239,3 @@ fn what_a_service_owns_is_left_out_by_its_preset() {
     let listed = succeed(program().args(["restore", &backup.file(), "--list", "--preset", "supabase"]));
     assert!(!String::from_utf8_lossy(&listed).contains("auth"));
 }
-
-#[test]
-fn a_throwaway_server_takes_it_and_stays_only_if_asked_to() {
-    let (source, backup) = sample(17);
-    let role = format!("thrown_{}", std::process::id());
-    source.psql(&format!("create role {role}; alter table few owner to {role}"));
-    let again = Backup::of(&source, &[]);
-    source.psql(&format!("alter table few owner to postgres; drop role {role}"));
-    drop(backup);
-    let place = tempfile::tempdir().unwrap();
-    std::fs::set_permissions(place.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    let work_dir = place.path().to_str().unwrap();
-    let into = |more: &[&str]| -> Value {
-        let args = ["restore", &again.file(), "--into", "throwaway", "--work-dir", work_dir, "--json"];
-        serde_json::from_slice(&succeed(program().args(args).args(more))).unwrap()
-    };
-    let left = || std::fs::read_dir(place.path()).unwrap().count();
-    assert_eq!(into(&[])["proven"], true);
-    assert_eq!(left(), 0, "it is gone");
-    let kept = into(&["--keep", "-t", "few"]);
-    assert!(kept["notes"].to_string().contains(&role), "{kept}");
-    let sh = |words: &str, more: &str| {
-        let out = std::process::Command::new("sh").arg("-c").arg(format!("{words} {more}")).output().unwrap();
-        String::from_utf8(out.stdout).unwrap()
-    };
-    let owner = sh(
-        kept["psql"].as_str().unwrap(),
-        "-Atc 'select tableowner, i from pg_tables, few where tablename = $$few$$'",
-    );
-    assert_eq!(owner.trim(), format!("{role}|1"));
-    sh(kept["remove"].as_str().unwrap(), "");
-    assert_eq!(left(), 0, "the printed command removes it");
-}

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use crate::config::Config;
 use crate::connect::{self, PasswordFlags};
 use crate::failure::{Exit, Failure, Result};
+use crate::keys::IdentityFlags;
 use crate::resolve::{Found, resolve};
 use crate::show::{Display, ProgressMode, count, duration, plural, print, print_json};
 use crate::signals;
@@ -28,6 +29,8 @@ pub(super) struct Options {
     second: String,
     #[command(flatten)]
     store: StoreFlags,
+    #[command(flatten)]
+    keys: IdentityFlags,
     /// Connections that read on each side [default: the number of processors, 2 to 8]
     #[arg(long, short)]
     jobs: Option<usize>,
@@ -64,7 +67,10 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
     let first = database(&options.first)?;
     let second = match is_database(&options.second) {
         true => Other::Database(Box::new(database(&options.second)?)),
-        false => Other::Backup(Box::new(resolve(&options.second, &options.store, config)?)),
+        false => {
+            let found = resolve(&options.second, &options.store, config)?;
+            Other::Backup(Box::new(found.with_keys(&options.keys)))
+        }
     };
     let began = Instant::now();
     let progress = Arc::new(Progress::new());
@@ -103,7 +109,7 @@ fn with_backup(
         ));
     };
     let archive = found.archive()?;
-    let toc = match ScriptSource::open(&archive, &found.key)? {
+    let toc = match ScriptSource::open(&archive, archive.name())? {
         Some(_) => None,
         None => Some(RestoreSource::open(&archive)?.toc),
     };

@@ -11,6 +11,7 @@ use pgkeep_engine::convert::{ConvertOptions, Converted, convert};
 use pgkeep_engine::dump::{DumpTarget, Format, default_jobs};
 use pgkeep_engine::progress::Progress;
 use pgkeep_engine::restore::{RestoreSource, ScriptSource};
+use pgkeep_keep::encryption::{Recipients, is_sealed, plain_name};
 use pgkeep_store::Store;
 use serde_json::json;
 
@@ -18,7 +19,9 @@ use super::format::{FormatName, compression};
 use crate::config::Config;
 use crate::config::keys::THIS_RUN;
 use crate::failure::{Exit, Failure, Result};
+use crate::keys::{EncryptFlags, IdentityFlags};
 use crate::resolve::{resolve, split};
+use crate::sealed::{SealedDirectory, SealedTarget};
 use crate::show::{Display, ProgressMode, bytes, duration, print, print_json, warn};
 use crate::signals;
 use crate::stores::StoreFlags;
@@ -33,11 +36,15 @@ pub(super) struct Options {
     #[arg(long, value_enum, help_heading = THIS_RUN)]
     format: FormatName,
     /// A file or an object's URL, such as shop.sql, s3://bucket/shop.sql.gz, a folder or the beginning of keys for the
-    /// directory format, such as s3://bucket/shop.dir, or - for standard output
+    /// directory format, such as s3://bucket/shop.dir, or - for standard output. What is named .age is encrypted
     #[arg(long, value_name = "PLACE", help_heading = THIS_RUN)]
     to: String,
     #[command(flatten)]
     store: StoreFlags,
+    #[command(flatten)]
+    keys: IdentityFlags,
+    #[command(flatten)]
+    encrypt: EncryptFlags,
     /// zstd, gzip, lz4 or none, with a level after a colon [default: the archive's codec; of a script the one that --to
     /// ends in, .gz, .zst or .lz4, else none]
     #[arg(long, value_name = "CODEC[:LEVEL]", help_heading = THIS_RUN)]
@@ -60,9 +67,10 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
     let cancel = signals::cancel_on_signals().map_err(|e| Failure::usage(format!("signal handlers: {e}")))?;
     let place = Place::of(options)?;
     let compression = compression_of(options)?;
-    let found = resolve(&options.backup, &options.store, config)?;
+    let recipients = recipients(options)?;
+    let found = resolve(&options.backup, &options.store, config)?.with_keys(&options.keys);
     let archive = found.archive()?;
-    if ScriptSource::open(&archive, &found.key)?.is_some() {
+    if ScriptSource::open(&archive, archive.name())?.is_some() {
         return Err(Failure::usage(format!(
             "{} is an SQL script, which cannot be turned into anything else\n  hint: restore it, and back up that database",
             archive.url()
@@ -79,10 +87,24 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
             |target| convert(&source, &how, target, &progress, &cancel).map_err(|e| e.during(archive.url()));
         match &place {
             Place::Stdout => to(DumpTarget::Pipe(&mut raw_stdout(options, compression)?))?,
-            Place::Object(store, key) => to(DumpTarget::Object(&mut ArchiveUpload::new(store, key.clone())))?,
+            Place::Object(store, key) => {
+                let mut upload = ArchiveUpload::new(store, key.clone());
+                match &recipients {
+                    Some(recipients) => {
+                        to(DumpTarget::Object(&mut SealedTarget::new(&mut upload, recipients)))?
+                    }
+                    None => to(DumpTarget::Object(&mut upload))?,
+                }
+            }
             Place::Directory(store, directory) => {
                 let files = DirectoryUpload::new(store, directory.clone());
-                match to(DumpTarget::Directory(&files)) {
+                let converted = match &recipients {
+                    Some(recipients) => {
+                        to(DumpTarget::Directory(&SealedDirectory { inner: &files, recipients }))
+                    }
+                    None => to(DumpTarget::Directory(&files)),
+                };
+                match converted {
                     Ok(converted) => converted,
                     Err(e) => {
                         if let Err(left) = files.discard() {
@@ -124,9 +146,30 @@ fn compression_of(options: &Options) -> Result<Option<Compression>> {
         return compression(text).map(Some);
     }
     let codecs = [Algorithm::Gzip, Algorithm::Zstd, Algorithm::Lz4];
-    let (place, _) = options.to.split_once('?').unwrap_or((&options.to, ""));
+    let place = place_of(options);
+    let place = plain_name(place).unwrap_or(place);
     let by_name = codecs.into_iter().find(|c| place.ends_with(c.file_suffix())).unwrap_or(Algorithm::None);
     Ok((options.format == FormatName::Plain).then_some(by_name.into()))
+}
+
+/// Where it goes, without a URL's options.
+fn place_of(options: &Options) -> &str {
+    options.to.split_once('?').map_or(options.to.as_str(), |(place, _)| place)
+}
+
+/// Whom what is written is encrypted to: the name says whether it is.
+fn recipients(options: &Options) -> Result<Option<Recipients>> {
+    if !is_sealed(place_of(options).trim_end_matches('/')) {
+        return Ok(None);
+    }
+    let recipients = options.encrypt.recipients()?;
+    match recipients.is_empty() {
+        true => Err(Failure::usage(format!(
+            "--to {}: its name says that it is encrypted, and nobody is named whom to encrypt to\n  hint: --encrypt-to age1…",
+            options.to
+        ))),
+        false => Ok(Some(recipients)),
+    }
 }
 
 /// What is written to.

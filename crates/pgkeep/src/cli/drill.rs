@@ -22,6 +22,7 @@ use crate::config::keys::THIS_RUN;
 use crate::connect::{self, PasswordFlags};
 use crate::failure::{Exit, Failure, Result};
 use crate::job::{DrillJob, Drilled};
+use crate::keys::IdentityFlags;
 use crate::resolve::{Found, resolve};
 use crate::show::{Display, ProgressMode, bytes, duration, plural, print, print_json, warn};
 use crate::signals;
@@ -35,6 +36,8 @@ pub(super) struct Options {
     backups: Vec<String>,
     #[command(flatten)]
     store: StoreFlags,
+    #[command(flatten)]
+    keys: IdentityFlags,
     /// A scratch server to drill on, by URL or configured name: databases are made there and dropped [default: a
     /// throwaway server that is started for it]
     #[arg(long, value_name = "DATABASE", help_heading = THIS_RUN)]
@@ -119,7 +122,7 @@ fn drill(options: &Options, words: &str, config: &Config, cancel: &Cancel) -> Re
     if jobs == 0 || jobs > 256 {
         return Err(Failure::usage(format!("--jobs {jobs}: from 1 to 256")));
     }
-    let found = find(options, words, config)?;
+    let found = find(options, words, config)?.with_keys(&options.keys);
     let progress = Arc::new(Progress::new());
     if let Some(m) = &found.manifest {
         progress.bytes_expected.store(m.dump.totals().1, Ordering::Relaxed);

@@ -50,6 +50,7 @@ pub(super) fn try_settings(settings: &Settings) -> Result<()> {
         let words: &[&str] = match command {
             "convert" => &["pgkeep", command, "x", "--format", "plain", "--to", "y"],
             "compare" => &["pgkeep", command, "x", "y"],
+            "key" => &["pgkeep", command, "check"],
             "hold" => &["pgkeep", command, "x", "--release"],
             _ => &["pgkeep", command, "x"],
         };

@@ -3,6 +3,7 @@
 mod choice;
 mod globals;
 mod plan;
+mod throwaway;
 mod told;
 
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use clap::Parser;
 use pgkeep_engine::progress::Progress;
 use pgkeep_engine::prove::Verdict;
 use pgkeep_engine::restore::{RestoreOptions, RestoreReport};
+use pgkeep_engine::{Cancel, ConnInfo};
 
 use choice::ChoiceFlags;
 
@@ -20,14 +22,12 @@ use crate::config::keys::THIS_RUN;
 use crate::connect::{self, PasswordFlags};
 use crate::failure::{Exit, Failure, Result};
 use crate::job::{RestoreJob, RestoreRecord, SwapFlags};
+use crate::keys::IdentityFlags;
 use crate::production;
-use crate::resolve::resolve;
+use crate::resolve::{Found, resolve};
 use crate::show::{Display, ProgressMode, print};
 use crate::signals;
 use crate::stores::StoreFlags;
-
-/// Said instead of a database.
-const THROWAWAY: &str = "throwaway";
 
 /// Options of `restore`.
 #[derive(Parser)]
@@ -35,21 +35,22 @@ pub(super) struct Options {
     /// An id or its beginning, name@latest, or the URL, file or folder of any archive or SQL script, pg_dump's own
     /// included
     pub(super) backup: String,
-    /// The database to restore into: a postgres:// URL, a key=value string, or a configured name; or `throwaway`: a
-    /// server that is started on this machine and removed once the restore is proven
+    /// The database to restore into: a postgres:// URL, a key=value string, a configured name, or throwaway: a server
+    /// that is started for it and removed after the proof
     #[arg(long, value_name = "DATABASE")]
     into: Option<String>,
-    /// With --into throwaway: leave the server running, and print how to get in
+    /// Leave the throwaway server running
     #[arg(long, help_heading = THIS_RUN)]
     keep: bool,
-    /// With --into throwaway: where the server lies; it needs room for the whole database [default: the folder for
-    /// temporary files]
+    /// Where a throwaway server lies; it needs room for the whole database [default: the folder for temporary files]
     #[arg(long, value_name = "FOLDER")]
     work_dir: Option<PathBuf>,
     #[command(flatten)]
     password: PasswordFlags,
     #[command(flatten)]
     store: StoreFlags,
+    #[command(flatten)]
+    keys: IdentityFlags,
     /// Connections that load and build [default: the number of processors, 2 to 8]
     #[arg(long, short)]
     jobs: Option<usize>,
@@ -127,7 +128,7 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
     let cancel = signals::cancel_on_signals().map_err(|e| Failure::usage(format!("signal handlers: {e}")))?;
     pgkeep_store::interrupt_reads(cancel.flag());
     let job = job(options)?;
-    let found = resolve(&options.backup, &options.store, config)?;
+    let found = resolve(&options.backup, &options.store, config)?.with_keys(&options.keys);
     if options.choice.list {
         print(job.list(&found)?.trim_end());
         return Ok(());
@@ -135,11 +136,8 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
     let into = options.into.as_deref().ok_or_else(|| {
         Failure::usage("no database to restore into is named\n  hint: --into postgres://user@host/database")
     })?;
-    if into == THROWAWAY {
-        let work_dir = options.work_dir.clone().unwrap_or_else(std::env::temp_dir);
-        let done = run_job(options, |progress| {
-            job.run_in_throwaway(&found, &work_dir, options.keep, progress, &cancel)
-        });
+    if into == throwaway::WORD {
+        let done = throwaway::run(options, job, &found, &cancel);
         return done.map_err(|failure| found.or_elsewhere(failure));
     }
     let target = connect::target(into, &options.password, config)?.info;
@@ -155,22 +153,29 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
         (_, true) => job
             .plan(&found, &target, &cancel)
             .and_then(|plan| plan::tell(plan, job.options.jobs, &target.to_string(), options.json)),
-        _ => run_job(options, |progress| job.run(&found, &target, progress, &cancel)),
+        _ => carry_out(options, &job, &target, &found, &cancel).and_then(|done| tell(options, &done)),
     };
     done.map_err(|failure| found.or_elsewhere(failure))
 }
 
-fn run_job(options: &Options, run: impl FnOnce(&Progress) -> Result<RestoreRecord>) -> Result<()> {
+fn carry_out(
+    options: &Options,
+    job: &RestoreJob,
+    target: &ConnInfo,
+    found: &Found,
+    cancel: &Cancel,
+) -> Result<RestoreRecord> {
     let progress = Arc::new(Progress::new());
-    let done = {
-        let _display = Display::start(options.progress, &progress);
-        run(&progress)?
-    };
+    let _display = Display::start(options.progress, &progress);
+    job.run(found, target, &progress, cancel)
+}
+
+fn tell(options: &Options, done: &RestoreRecord) -> Result<()> {
     let outcome = outcome(&done.report, done.verdict.as_ref());
     if options.json {
-        told::json(&done, outcome.as_ref().err());
+        told::json(done, outcome.as_ref().err());
     } else {
-        told::text(&done);
+        told::text(done);
     }
     outcome.map_err(|failure| Failure { told: true, ..failure })
 }

@@ -7,7 +7,7 @@ use pgkeep_keep::drill::drills;
 use pgkeep_keep::hold::read_hold;
 use pgkeep_keep::{DumpReport, Format};
 
-use super::backup::{globals_words, snapshot};
+use super::backup::{encryption_words, globals_words, snapshot};
 use crate::config::Config;
 use crate::config::keys::THIS_RUN;
 use crate::failure::{Exit, Failure, Result};
@@ -78,6 +78,9 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
     if let Some(partial) = d.partial() {
         let word = if d.is_masked() { "masked:" } else { "partial:" };
         print(format!("{word:<10}{partial}"));
+    }
+    if let Some(encryption) = &m.encryption {
+        print(format!("{:<10}{}, {}", "encrypted", encryption.scheme, encryption_words(encryption)));
     }
     if let Some(globals) = &m.globals {
         print(format!("{:<10}{}", "globals", globals_words(globals)));

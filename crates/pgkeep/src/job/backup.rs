@@ -8,6 +8,7 @@ use pgkeep_engine::dump::{DumpOptions, DumpReport, DumpTarget, Format, dump};
 use pgkeep_engine::globals::Globals;
 use pgkeep_engine::progress::Progress;
 use pgkeep_engine::{Cancel, ConnInfo};
+use pgkeep_keep::encryption::{EXTENSION, EncryptionRecord, Recipients, seal_bytes};
 use pgkeep_keep::{
     BackupId, GlobalsRecord, KeyFacts, KeyTemplate, MANIFEST_VERSION, Manifest, ObjectRecord, directory_of,
 };
@@ -15,6 +16,8 @@ use pgkeep_store::{Mirror, Store};
 
 use super::copies::Copies;
 use crate::failure::{Exit, Failure, Result};
+use crate::keys;
+use crate::sealed::{SealedDirectory, SealedTarget};
 use crate::target::{ArchiveUpload, DirectoryUpload};
 
 /// A backup to be made.
@@ -33,6 +36,16 @@ pub(crate) struct BackupJob<'j> {
     pub(crate) globals: Option<&'j Globals>,
     /// How it is dumped.
     pub(crate) dump: &'j DumpOptions,
+    /// Whom it is encrypted to; nobody for a backup that is not encrypted.
+    pub(crate) recipients: &'j Recipients,
+}
+
+/// All of a backup but its manifest.
+struct Written {
+    report: DumpReport,
+    object: ObjectRecord,
+    files: Vec<ObjectRecord>,
+    globals: Option<GlobalsRecord>,
 }
 
 impl BackupJob<'_> {
@@ -58,8 +71,9 @@ impl BackupJob<'_> {
             Format::Directory => format!("{key}/{TOC_FILE}"),
             Format::Custom | Format::Plain => key,
         };
+        let key = self.sealed_name(key);
         // The marks come first: a store that cannot be written to is noticed before the database is touched.
-        let mut copies = Copies::begin(stores, name, &id, &key, progress)?;
+        let mut copies = Copies::begin(stores, name, &id, started, &key, progress)?;
         let made = self.write(&mut copies, started, &id, &key, progress, cancel);
         match made {
             Ok(manifest) => {
@@ -90,7 +104,11 @@ impl BackupJob<'_> {
         };
         let written = self.write_into(&store, id, key, progress, cancel);
         copies.lose(&mirror.lost(), progress);
-        let (report, object, files) = written?;
+        let Written { mut report, object, files, globals } = written?;
+        if let Some(warning) = keys::warning(self.recipients.len()) {
+            progress.note(warning.clone());
+            report.notes.push(warning);
+        }
         let mut manifest = Manifest {
             manifest_version: MANIFEST_VERSION,
             pgkeep_version: env!("CARGO_PKG_VERSION").into(),
@@ -100,9 +118,8 @@ impl BackupJob<'_> {
             finished: Timestamp::now(),
             object,
             files,
-            globals: self.globals.map(|g| {
-                GlobalsRecord::new(&id.globals_key(self.name), &g.sql, g.source.clone(), g.passwords)
-            }),
+            globals,
+            encryption: (!self.recipients.is_empty()).then(|| EncryptionRecord::new(self.recipients)),
             copies: copies.records(),
             adopted: None,
             dump: report,
@@ -119,24 +136,49 @@ impl BackupJob<'_> {
         key: &str,
         progress: &Progress,
         cancel: &Cancel,
-    ) -> Result<(DumpReport, ObjectRecord, Vec<ObjectRecord>)> {
+    ) -> Result<Written> {
+        let is_plain = self.recipients.is_empty();
         let dump = |target| dump(self.info, self.dump, target, progress, cancel);
         let (report, written) = match directory_of(key) {
             Some(directory) => {
                 let files = DirectoryUpload::new(store, directory.to_owned());
-                (dump(DumpTarget::Directory(&files))?, files.records())
+                let report = match is_plain {
+                    true => dump(DumpTarget::Directory(&files))?,
+                    false => {
+                        let sealed = SealedDirectory { inner: &files, recipients: self.recipients };
+                        dump(DumpTarget::Directory(&sealed))?
+                    }
+                };
+                (report, files.records())
             }
             None => {
                 let mut upload = ArchiveUpload::new(store, key.to_owned());
-                let report = dump(DumpTarget::Object(&mut upload))?;
+                let report = match is_plain {
+                    true => dump(DumpTarget::Object(&mut upload))?,
+                    false => dump(DumpTarget::Object(&mut SealedTarget::new(&mut upload, self.recipients)))?,
+                };
                 (report, upload.finished().map(|f| (ObjectRecord::new(key, f), Vec::new())))
             }
         };
         let (object, files) =
             written.ok_or_else(|| Failure::new(Exit::Failed, "failed", "the archive was not finished"))?;
-        if let Some(g) = self.globals {
-            store.put(&id.globals_key(self.name), g.sql.clone().into())?;
-        }
-        Ok((report, object, files))
+        let globals = self.globals.map(|g| self.write_globals(store, id, g)).transpose()?;
+        Ok(Written { report, object, files, globals })
+    }
+
+    fn write_globals(&self, store: &Store, id: &BackupId, globals: &Globals) -> Result<GlobalsRecord> {
+        let sql = match self.recipients.is_empty() {
+            true => globals.sql.clone(),
+            false => seal_bytes(self.recipients, globals.sql.clone())?,
+        };
+        let key = self.sealed_name(id.globals_key(self.name));
+        let record = GlobalsRecord::new(&key, &sql, globals.source.clone(), globals.passwords);
+        store.put(&key, sql.into())?;
+        Ok(record)
+    }
+
+    /// The key of what is written, which says whether it is encrypted.
+    fn sealed_name(&self, key: String) -> String {
+        if self.recipients.is_empty() { key } else { key + EXTENSION }
     }
 }

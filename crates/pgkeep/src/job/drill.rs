@@ -87,7 +87,7 @@ impl DrillJob<'_> {
             Err(failure) if failure.exit == Exit::Differs => return Ok(damaged(&failure.message)),
             other => other?,
         };
-        if ScriptSource::open(&archive, &found.key).is_ok_and(|script| script.is_some()) {
+        if ScriptSource::open(&archive, archive.name()).is_ok_and(|script| script.is_some()) {
             return Err(Failure::usage(format!(
                 "{}: it is an SQL script, whose definitions cannot be told apart\n  hint: drills are for archives; `pgkeep \
                  restore` proves the rows of a script",
@@ -98,7 +98,9 @@ impl DrillJob<'_> {
             Err(e) if e.kind == ErrorKind::Archive => return Ok(damaged(&e.why)),
             other => other?,
         };
-        let globals = manifest.filter(|m| m.globals.is_some()).map(|m| read_globals(&found.store, m));
+        let globals = manifest
+            .filter(|m| m.globals.is_some())
+            .map(|m| read_globals(&found.store, m, &found.identities()?).map_err(|e| found.locked(e)));
         let globals = globals.transpose()?;
         let request = DrillRequest {
             source: &source,

@@ -2,7 +2,6 @@
 
 mod expected;
 mod swap;
-mod throwaway;
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -15,7 +14,6 @@ use pgkeep_engine::restore::{
     restore_script,
 };
 use pgkeep_engine::session::encoding_of;
-use pgkeep_engine::throwaway::Kept;
 use pgkeep_engine::{Cancel, ConnInfo, EngineError, ErrorKind};
 use pgkeep_keep::{StoredArchive, verify_head};
 
@@ -53,8 +51,6 @@ pub(crate) struct RestoreRecord {
     pub(crate) partial: Option<String>,
     /// The name that the replaced database has now.
     pub(crate) replaced: Option<String>,
-    /// How to go on with a throwaway server that stays.
-    pub(crate) kept: Option<Kept>,
 }
 
 /// What would be done.
@@ -93,31 +89,32 @@ impl RestoreJob {
         if let Some(m) = &found.manifest {
             progress.bytes_expected.store(m.dump.totals().1, Ordering::Relaxed);
         }
-        let (report, encoding, contents) = match ScriptSource::open(&archive, &found.key).map_err(named)? {
-            Some(script) => {
-                self.refuse_for_scripts()?;
-                let done = restore_script(&script, target, self.options.keep_going, progress, cancel);
-                let done = done.map_err(named)?;
-                (done.report, done.encoding, None)
-            }
-            None => {
-                let mut prepared = self.prepare(found, &archive, target, cancel)?;
-                if let Some(refused) = prepared.refused {
-                    return Err(refused.into());
+        let (report, encoding, contents) =
+            match ScriptSource::open(&archive, archive.name()).map_err(named)? {
+                Some(script) => {
+                    self.refuse_for_scripts()?;
+                    let done = restore_script(&script, target, self.options.keep_going, progress, cancel);
+                    let done = done.map_err(named)?;
+                    (done.report, done.encoding, None)
                 }
-                let source = &prepared.source;
-                // What is begun in an empty database can be gone on with; others' databases get no marks.
-                let anew = prepared.target.interrupted && self.options.clean;
-                let resumable = !self.options.keep_going && (prepared.target.relations == 0 || anew);
-                let options = RestoreOptions { resumable, ..self.options.clone() };
-                let mut report = restore(source, target, &options, progress, cancel).map_err(named)?;
-                prepared.notes.append(&mut report.notes);
-                report.notes = prepared.notes;
-                let contents =
-                    (self.choice.is_partial() || self.beside.schema.is_some()).then_some(prepared.contents);
-                (report, encoding_of(&source.toc)?, contents)
-            }
-        };
+                None => {
+                    let mut prepared = self.prepare(found, &archive, target, cancel)?;
+                    if let Some(refused) = prepared.refused {
+                        return Err(refused.into());
+                    }
+                    let source = &prepared.source;
+                    // What is begun in an empty database can be gone on with; others' databases get no marks.
+                    let anew = prepared.target.interrupted && self.options.clean;
+                    let resumable = !self.options.keep_going && (prepared.target.relations == 0 || anew);
+                    let options = RestoreOptions { resumable, ..self.options.clone() };
+                    let mut report = restore(source, target, &options, progress, cancel).map_err(named)?;
+                    prepared.notes.append(&mut report.notes);
+                    report.notes = prepared.notes;
+                    let contents = (self.choice.is_partial() || self.beside.schema.is_some())
+                        .then_some(prepared.contents);
+                    (report, encoding_of(&source.toc)?, contents)
+                }
+            };
         let loading = began.elapsed();
         let expected = expected(&report, found.manifest.as_ref(), contents.as_ref());
         let verdict = match self.prove {
@@ -133,14 +130,13 @@ impl RestoreJob {
             manifest: found.manifest.is_some(),
             partial: found.manifest.as_ref().and_then(|m| m.dump.partial()),
             replaced: None,
-            kept: None,
         })
     }
 
     /// Looks at everything and changes nothing.
     pub(crate) fn plan(&self, found: &Found, target: &ConnInfo, cancel: &Cancel) -> Result<Plan> {
         let archive = open(found)?;
-        refuse_script("--plan", &archive, found)?;
+        refuse_script("--plan", &archive)?;
         let prepared = self.prepare(found, &archive, target, cancel)?;
         let dump = found.manifest.as_ref().map(|m| &m.dump);
         let preview =
@@ -157,7 +153,7 @@ impl RestoreJob {
     /// What would be restored, as pg_restore lists it.
     pub(crate) fn list(&self, found: &Found) -> Result<String> {
         let archive = open(found)?;
-        refuse_script("--list", &archive, found)?;
+        refuse_script("--list", &archive)?;
         let mut source = RestoreSource::open(&archive).map_err(|e| in_archive(e, &archive.url()))?;
         let all = source.toc.entries.len();
         choose(&mut source.toc, &self.choice)?;
@@ -246,8 +242,8 @@ fn open(found: &Found) -> Result<StoredArchive> {
     Ok(archive)
 }
 
-fn refuse_script(flag: &str, archive: &StoredArchive, found: &Found) -> Result<()> {
-    match ScriptSource::open(archive, &found.key).map_err(|e| in_archive(e, &archive.url()))? {
+fn refuse_script(flag: &str, archive: &StoredArchive) -> Result<()> {
+    match ScriptSource::open(archive, archive.name()).map_err(|e| in_archive(e, &archive.url()))? {
         Some(_) => Err(Failure::usage(format!(
             "{flag}: {} is an SQL script, which has no table of contents",
             archive.url()

@@ -8,7 +8,7 @@ use crate::job::RestoreRecord;
 use crate::show::{duration, many, plural, print, print_json, warn};
 
 pub(super) fn json(done: &RestoreRecord, failure: Option<&Failure>) {
-    let RestoreRecord { url, report, verdict, loading, took, manifest, partial, replaced, kept } = done;
+    let RestoreRecord { url, report, verdict, loading, took, manifest, partial, replaced } = done;
     let verdict = verdict.as_ref();
     let mut result = json!({
         "ok": failure.is_none(),
@@ -26,8 +26,6 @@ pub(super) fn json(done: &RestoreRecord, failure: Option<&Failure>) {
         "analyzed": report.analyzed,
         "partial": partial,
         "replaced": replaced,
-        "psql": kept.as_ref().map(|k| &k.psql),
-        "remove": kept.as_ref().map(|k| &k.remove),
         "notes": report.notes,
         "restore_seconds": loading.as_secs_f64(),
         "duration_seconds": took.as_secs_f64(),
@@ -39,7 +37,7 @@ pub(super) fn json(done: &RestoreRecord, failure: Option<&Failure>) {
 }
 
 pub(super) fn text(done: &RestoreRecord) {
-    let RestoreRecord { url, report, verdict, loading, took, manifest, partial, replaced, kept } = done;
+    let RestoreRecord { url, report, verdict, loading, took, manifest, partial, replaced } = done;
     for e in &report.errors {
         warn(format!("failed: {}: {}", e.object, e.error));
         if let Some(hint) = &e.hint {
@@ -61,10 +59,6 @@ pub(super) fn text(done: &RestoreRecord) {
         plural(report.tables, "table"),
         duration(*loading)
     ));
-    if let Some(kept) = kept {
-        print(format!("  psql      {}", kept.psql));
-        print(format!("  remove    {}", kept.remove));
-    }
     if let Some(old) = replaced {
         print(format!("  replaced  the old database is now {old}; it stays until you drop it"));
     }
