@@ -127,6 +127,11 @@ pub(super) struct Options {
 pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
     let cancel = signals::cancel_on_signals().map_err(|e| Failure::usage(format!("signal handlers: {e}")))?;
     let job = job(options)?;
+    // What makes no sense is told before any store is asked.
+    let target = match options.into.as_deref().filter(|into| *into != throwaway::WORD) {
+        Some(into) => Some(connect::target(into, &options.password, config)?.info),
+        None => None,
+    };
     let found = resolve(&options.backup, &options.store, config)?.with_keys(&options.keys);
     if options.choice.list {
         print(job.list(&found)?.trim_end());
@@ -135,11 +140,10 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
     let into = options.into.as_deref().ok_or_else(|| {
         Failure::usage("no database to restore into is named\n  hint: --into postgres://user@host/database")
     })?;
-    if into == throwaway::WORD {
+    let Some(target) = target else {
         let done = throwaway::run(options, job, &found, &cancel);
         return done.map_err(|failure| found.or_elsewhere(failure));
-    }
-    let target = connect::target(into, &options.password, config)?.info;
+    };
     if options.globals && job.choice.is_partial() {
         let why = "--globals restores nothing of the database, so there is nothing to choose";
         return Err(Failure::usage(why));
