@@ -34,6 +34,7 @@ mod self_digest;
 mod sidecar;
 mod verify;
 mod verify_hashes;
+mod verify_parts;
 mod verify_script;
 
 pub use catalogue::{Catalogue, Foreign, ForeignFormat, Listed, Summaries, Summary, Survey, Wanted};
