@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use pgkeep_keep::encryption::{Identities, Recipients};
 
+use crate::config::Settings;
 use crate::failure::Result;
 
 /// Whom to encrypt to: the options of what writes backups.
@@ -23,6 +24,16 @@ pub(crate) struct EncryptFlags {
 }
 
 impl EncryptFlags {
+    /// What the configuration says.
+    pub(crate) fn of(settings: &Settings) -> EncryptFlags {
+        let words = |key: &str| settings.get(key).cloned().unwrap_or_default();
+        EncryptFlags {
+            encrypt_to: words("encrypt_to"),
+            encrypt_to_file: words("encrypt_to_file").into_iter().map(PathBuf::from).collect(),
+            recovery_recipient: words("recovery_recipient"),
+        }
+    }
+
     /// All of them; none means that nothing is encrypted.
     pub(crate) fn recipients(&self) -> Result<Recipients> {
         let mut recipients = Recipients::new();

@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use failures_support::data::{no_sessions, noise, one_big_row, twin, wait_for_reading};
 use failures_support::place::{Place, files};
 use failures_support::program::{Ran, Running, ran};
-use pgkeep_testbed::{Database, Server, compare_databases};
+use pgkeep_testbed::{Database, FaultProxy, S3, Server, compare_databases};
 use support::stock::PgRestore;
 use support::succeed;
 
@@ -376,4 +376,117 @@ fn the_configuration_says_to_whom_and_a_recovery_key_joins_every_entry() {
         "age-encryption.org/v1",
         &own.public,
     ]);
+}
+
+#[test]
+fn a_new_key_is_its_owners_alone_is_never_replaced_and_works_with_stock_age() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("new.key");
+    let made = ran(&["key", "new", "--out", path(&file), "--json"]).ok().json();
+    let public = made["public"].as_str().unwrap();
+    use std::os::unix::fs::PermissionsExt;
+    assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    let theirs = succeed(Command::new("age-keygen").arg("-y").arg(&file));
+    assert_eq!(String::from_utf8(theirs).unwrap().trim(), public);
+    let before = std::fs::read(&file).unwrap();
+    ran(&["key", "new", "--out", path(&file)]).failed(1, &["new.key", "not replaced"]);
+    assert_eq!(std::fs::read(&file).unwrap(), before);
+    let said = ran(&["key", "new", "--out", path(&dir.path().join("second.key"))]).ok();
+    assert!(said.stdout.contains("two copies") && !said.stdout.contains("AGE-SECRET-KEY-"), "{said:#?}");
+}
+
+#[test]
+fn key_check_tells_which_of_the_newest_backups_a_key_opens() {
+    let (old, new) = (Key::new(), Key::new());
+    let source = noise(&Server::major(17), 100);
+    let place = Place::folder();
+    place.backup(&source.url(), &["--name", "shop", "--encrypt-to", &old.public]).ok();
+    place
+        .backup(&source.url(), &["--name", "shop", "--encrypt-to", &old.public, "--encrypt-to", &new.public])
+        .ok();
+    place.backup(&source.url(), &["--name", "open"]).ok();
+    let store = place.url();
+    let check = |more: &[&str]| ran(&[&["key", "check", "--store", &store], more].concat());
+    for key in [&old, &new] {
+        check(&["--identity", &key.file()]).ok().says(&["opens", "not encrypted", &key.public]);
+    }
+    place.backup(&source.url(), &["--name", "till", "--encrypt-to", &old.public]).ok();
+    let told = check(&["--identity", &new.file(), "--json"]).failed(1, &["1 newest backup"]).json();
+    let opens: Vec<_> =
+        told["backups"].as_array().unwrap().iter().map(|b| (&b["name"], &b["opens"])).collect();
+    let expected = [("open", None), ("shop", Some(true)), ("till", Some(false))];
+    for ((name, opens), (its, expected)) in opens.into_iter().zip(expected) {
+        assert_eq!((name.as_str(), opens.as_bool()), (Some(its), expected));
+    }
+    check(&[]).ok().says(&["no key to try", "one alone", &old.public]);
+}
+
+#[test]
+fn a_single_recipient_and_a_wrong_one_are_pointed_out_before_the_night() {
+    let (one, two) = (Key::new(), Key::new());
+    let file = |more: &str| format!("[databases.shop]\nurl = 'postgres://localhost/shop'\n{more}\n");
+    let check = |more: &str| {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("pgkeep.toml"), file(more)).unwrap();
+        ran(&["config", "check", path(&dir.path().join("pgkeep.toml"))])
+    };
+    let key = |key: &Key| format!("encrypt_to = '{}'", key.public);
+    check(&key(&one)).ok().says(&["warning: database \"shop\": there is one recipient alone"]);
+    let both = check(&format!("{}\nrecovery_recipient = '{}'", key(&one), two.public)).ok();
+    assert!(!both.stdout.contains("alone"), "{both:#?}");
+    check("encrypt_to = 'age1mistyped'").failed(2, &["shop", "no public key of age"]);
+    let source = noise(&Server::major(17), 10);
+    let place = Place::folder();
+    ran(&["check", &source.url(), "--to", &place.url(), "--encrypt-to", &one.public])
+        .ok()
+        .says(&["one recipient alone"]);
+}
+
+#[test]
+fn a_directory_is_encrypted_file_by_file() {
+    let key = Key::new();
+    let source = noise(&Server::major(17), 20_000);
+    let place = Place::folder();
+    let options = ["--name", "shop", "--format", "directory", "--encrypt-to", &key.public];
+    place.backup(&source.url(), &options).ok();
+    let Place::Folder(dir) = &place else { panic!() };
+    let sealed: Vec<String> = files(dir.path()).into_iter().filter(|f| !f.ends_with(".json")).collect();
+    assert!(sealed.len() >= 2 && sealed.iter().all(|f| f.ends_with(".age")), "{sealed:?}");
+    let plain = key.dir.path().join("plain.dir");
+    std::fs::create_dir(&plain).unwrap();
+    for file in &sealed {
+        let name = file.rsplit('/').next().unwrap().strip_suffix(".age").unwrap();
+        key.decrypt(&dir.path().join(file), &format!("plain.dir/{name}"));
+    }
+    let target = empty(&source);
+    succeed(source.server().bin("pg_restore").args(["-j2", "-d"]).arg(target.url()).arg(&plain));
+    compare_databases(&source, &target).unwrap();
+    let target = empty(&source);
+    let store = place.url();
+    let more = ["--store", &store, "--identity", &key.file()];
+    ran(&[&["restore", "shop@latest", "--into", &target.url()], &more[..]].concat()).ok().says(&["proven"]);
+    compare_databases(&source, &target).unwrap();
+    ran(&[&["verify", "shop@latest"], &more[..]].concat()).ok().says(&["20,000 rows match"]);
+    ran(&["verify", "shop@latest", "--store", &store]).ok().says(&["NOT CHECKED"]);
+}
+
+#[test]
+fn one_table_of_an_encrypted_backup_is_read_by_its_own_ranges() {
+    let key = Key::new();
+    let source = one_big_row(&Server::major(17));
+    source.psql("create table small as select i from generate_series(1, 1000) i");
+    let place = Place::bucket();
+    let options = ["--name", "shop", "--compress", "none", "--encrypt-to", &key.public];
+    place.backup(&source.url(), &options).ok();
+    let Place::Bucket(bucket) = &place else { panic!() };
+    let proxy = FaultProxy::to_http(S3::from_env().address());
+    let store = bucket.url_via(&proxy.endpoint(), "backups");
+    let target = empty(&source);
+    let url = target.url();
+    let restore = ["restore", "shop@latest", "--table", "small", "--store", &store, "--into", &url];
+    place.ran(&[&restore[..], &["--identity", &key.file()]].concat()).ok().says(&["proven"]);
+    assert_eq!(target.psql("select count(*) from small"), "1000");
+    let size = bucket.sizes().into_iter().map(|(_, size)| size).max().unwrap();
+    let read = proxy.bytes_to_client();
+    assert!(read * 2 < size, "{read} of {size} bytes were read");
 }

@@ -50,10 +50,15 @@ pub(super) fn try_settings(settings: &Settings) -> Result<()> {
         let words: &[&str] = match command {
             "convert" => &["pgkeep", command, "x", "--format", "plain", "--to", "y"],
             "compare" => &["pgkeep", command, "x", "y"],
+            "key" => &["pgkeep", command, "check"],
             "hold" => &["pgkeep", command, "x", "--release"],
             _ => &["pgkeep", command, "x"],
         };
-        parse_words(words.iter().map(Into::into).collect(), settings)?;
+        if let super::Command::Backup(options) =
+            parse_words(words.iter().map(Into::into).collect(), settings)?.command
+        {
+            options.rules.salt_source()?;
+        }
     }
     Ok(())
 }

@@ -11,6 +11,7 @@ mod drill;
 mod format;
 mod hold;
 mod init;
+mod key;
 pub(crate) mod layers;
 mod list;
 mod prune;
@@ -73,6 +74,8 @@ enum Command {
     Hold(hold::Options),
     /// Look whether databases can be backed up: rights, pg_dump, store, clocks, size and time
     Check(check::Options),
+    /// Make a key for encrypted backups, or try whether keys open them
+    Key(key::Options),
     /// Print the SQL that makes a role for backups
     Role(role::Options),
     /// Write a commented configuration file
@@ -120,6 +123,7 @@ fn wants_json(command: &Command) -> bool {
         Command::Hold(o) => o.json,
         Command::Adopt(o) => o.json,
         Command::Check(o) => o.json,
+        Command::Key(o) => o.json,
         Command::Role(_) | Command::Init(_) | Command::Config(_) | Command::Completions(_) | Command::Man => {
             false
         }
@@ -140,6 +144,7 @@ fn layered(cli: Cli) -> Result<(Cli, Config)> {
         Command::List(o) => o.name.as_deref(),
         Command::Hold(o) => Some(o.backup.as_str()),
         Command::Backup(_)
+        | Command::Key(_)
         | Command::Drill(_)
         | Command::Compare(_)
         | Command::Check(_)
@@ -167,6 +172,7 @@ fn run(cli: Cli, config: &Config) -> Result<()> {
         Command::Hold(options) => hold::run(&options, config),
         Command::Adopt(options) => adopt::run(&options, config),
         Command::Check(options) => check::run(&options, config),
+        Command::Key(options) => key::run(&options, config),
         Command::Role(options) => role::run(&options, config),
         Command::Init(options) => init::run(&options),
         Command::Config(options) => config::run(&options, cli.config.as_deref()),
