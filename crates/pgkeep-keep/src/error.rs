@@ -119,6 +119,14 @@ pub enum KeepError {
         /// Why.
         why: String,
     },
+    /// A copy cannot be made because of what is in its place.
+    #[error("{object}: {why}\n  hint: nothing was changed; look at both by `pgkeep show`")]
+    Taken {
+        /// Its URL.
+        object: String,
+        /// What stands in the way.
+        why: String,
+    },
     /// The run was asked to stop.
     #[error("stopped: the run was asked to stop")]
     Cancelled,

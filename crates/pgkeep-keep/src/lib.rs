@@ -11,6 +11,7 @@
 //! This crate knows stores and archives and nothing of database connections.
 
 mod catalogue;
+mod copy;
 mod error;
 pub mod fingerprint;
 mod folder;
@@ -27,10 +28,12 @@ pub mod retention;
 mod run;
 mod selection;
 mod sidecar;
+pub mod sync;
 mod verify;
 mod verify_script;
 
 pub use catalogue::{Catalogue, Foreign, ForeignFormat, Listed, Summaries, Summary, Survey, Wanted};
+pub use copy::{Copied, copy};
 pub use error::{KeepError, Result};
 pub use fingerprint::{Fingerprint, RowHasher};
 pub use globals::read_globals;

@@ -3,7 +3,9 @@
 
 mod backup;
 mod copies;
+mod copy;
 mod restore;
 
 pub(crate) use backup::BackupJob;
+pub(crate) use copy::CopyJob;
 pub(crate) use restore::{Plan, RestoreJob, RestoreRecord};
