@@ -1,5 +1,6 @@
 //! Reads a PostgreSQL database into an archive and writes it back, in parallel, and proves the rows.
 
+pub mod adopt;
 pub mod cancel;
 pub mod check;
 pub mod conn;
@@ -11,6 +12,7 @@ pub mod globals;
 mod large_objects;
 mod platform;
 mod pooler;
+pub mod production;
 pub mod progress;
 pub mod prove;
 pub mod report;

@@ -15,6 +15,7 @@ mod copy;
 mod error;
 pub mod fingerprint;
 mod folder;
+mod found;
 mod globals;
 pub mod hold;
 mod id;
@@ -36,6 +37,7 @@ pub use catalogue::{Catalogue, Foreign, ForeignFormat, Listed, Summaries, Summar
 pub use copy::{Copied, copy};
 pub use error::{KeepError, Result};
 pub use fingerprint::{Fingerprint, RowHasher};
+pub use found::{FoundRows, FoundTable};
 pub use globals::read_globals;
 pub use id::{BackupId, safe_name};
 pub use key_template::{KeyFacts, KeyTemplate, PRESETS};

@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 use pgkeep_archive::Algorithm;
-use pgkeep_store::Finished;
+use pgkeep_store::{Finished, Store};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -86,6 +86,38 @@ impl ObjectRecord {
             part_size: finished.part_size,
             parts: digests.iter().map(|d| hex(d)).collect(),
         }
+    }
+}
+
+/// Bytes of a part where somebody else's object is read to be recorded: small enough to be held, and not too many.
+const READ_PART: u64 = 16 << 20;
+
+impl ObjectRecord {
+    /// The record of an object that is in the store already, which is read whole. `tick` is called with the bytes read
+    /// since the last call, and ends the reading by returning false.
+    ///
+    /// # Errors
+    /// The store's; `Cancelled`.
+    pub fn read(store: &Store, key: &str, tick: &mut dyn FnMut(u64) -> bool) -> Result<ObjectRecord> {
+        let size = store.head(key)?.size;
+        let mut digests = Vec::new();
+        let mut from = 0;
+        while from < size {
+            let bytes = store.get_range(key, from..size.min(from + READ_PART))?;
+            digests.push(Sha256::digest(&bytes));
+            from += READ_PART;
+            if !tick(bytes.len() as u64) {
+                return Err(KeepError::Cancelled);
+            }
+        }
+        let digests: Vec<&[u8]> = digests.iter().map(|d| d.as_slice()).collect();
+        Ok(ObjectRecord {
+            key: key.to_owned(),
+            size,
+            sha256: composite(&digests),
+            part_size: READ_PART,
+            parts: digests.iter().map(|d| hex(d)).collect(),
+        })
     }
 }
 

@@ -15,6 +15,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use crate::error::{KeepError, Result};
 use crate::fingerprint::{Fingerprint, RowHasher, large_object};
+use crate::found::FoundRows;
 use crate::globals::read_globals;
 use crate::manifest::{Manifest, hex, name_text};
 use crate::object::{StoredArchive, directory_of};
@@ -43,6 +44,8 @@ pub struct Verified {
     pub bytes: u64,
     /// Whether there was a manifest to compare with; without one only the archive's own form was checked.
     pub against_manifest: bool,
+    /// The rows of each table as they are in the archive.
+    pub found: FoundRows,
 }
 
 /// Reads a whole archive once, from its first byte to its last, and checks everything that can be checked without a
@@ -90,6 +93,9 @@ pub fn verify(
         WalkError::Archive(source) => archive(source),
         WalkError::Damaged(why) => damaged(why),
     })?;
+    if let Some(m) = manifest {
+        compare(m, &blocks).map_err(damaged)?;
+    }
     let mut verified = Verified {
         size: object.size(),
         entries: toc.entries.len() as u64,
@@ -99,9 +105,9 @@ pub fn verify(
         rows: 0,
         bytes: 0,
         against_manifest: manifest.is_some(),
+        found: FoundRows::in_order(&toc, blocks.tables, blocks.large_objects),
     };
     if let Some(m) = manifest {
-        compare(m, &blocks).map_err(damaged)?;
         (verified.rows, verified.bytes) = m.dump.totals();
         verified.tables = m.dump.tables.len() as u64;
         if m.globals.is_some() {

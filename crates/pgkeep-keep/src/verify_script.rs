@@ -9,6 +9,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use crate::error::{KeepError, Result};
 use crate::fingerprint::{Fingerprint, RowHasher, large_object};
+use crate::found::{FoundRows, FoundTable};
 use crate::manifest::Manifest;
 use crate::object::StoredArchive;
 use crate::verify::{DEFAULT_PART, Parts, Verified};
@@ -60,9 +61,13 @@ pub fn verify_script(
         blocks: found.tables.len() as u64,
         dead_blocks: 0,
         tables: found.tables.len() as u64,
-        rows: found.tables.iter().map(|t| t.rows).sum(),
-        bytes: found.tables.iter().map(|t| t.bytes).sum(),
+        rows: found.tables.iter().map(|t| t.fingerprint.rows).sum(),
+        bytes: found.tables.iter().map(|t| t.fingerprint.bytes).sum(),
         against_manifest: manifest.is_some(),
+        found: FoundRows {
+            tables: found.tables,
+            large_objects: (found.large_objects.rows > 0).then_some(found.large_objects),
+        },
     })
 }
 
@@ -70,7 +75,7 @@ pub fn verify_script(
 struct Walked {
     statements: u64,
     /// In the script's order, which is the manifest's.
-    tables: Vec<Fingerprint>,
+    tables: Vec<FoundTable>,
     large_objects: Fingerprint,
 }
 
@@ -84,7 +89,8 @@ fn walk(plain: impl Read) -> Result<Walked, String> {
         found.statements += 1;
         match event {
             ScriptEvent::Command(_) => {}
-            ScriptEvent::Copy(_) => {
+            ScriptEvent::Copy(copy) => {
+                let copy = copy.to_vec();
                 let mut hasher = RowHasher::new();
                 script
                     .rows(|rows| {
@@ -92,7 +98,8 @@ fn walk(plain: impl Read) -> Result<Walked, String> {
                         Ok::<_, std::io::Error>(())
                     })
                     .map_err(|e| format!("line {}: {e}", script.line()))?;
-                found.tables.push(hasher.finish());
+                let fingerprint = hasher.finish();
+                found.tables.push(FoundTable { name: None, copy, segments: 1, fingerprint });
             }
             ScriptEvent::Statement(sql) => {
                 if let Some(oid) = sql.strip_prefix(b"SELECT pg_catalog.lo_open('") {
@@ -133,7 +140,8 @@ fn compare(manifest: &Manifest, found: &Walked) -> Result<(), String> {
         return Err(format!("it holds {} tables, and {} were dumped", found.tables.len(), expected.len()));
     }
     for (t, found) in expected.iter().zip(&found.tables) {
-        if *found != t.fingerprint {
+        let found = found.fingerprint;
+        if found != t.fingerprint {
             let (schema, table) = (&t.schema, &t.table);
             return Err(format!(
                 "table {schema}.{table}: it holds {found}, and {} were dumped",

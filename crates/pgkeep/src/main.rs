@@ -6,6 +6,7 @@ mod connect;
 mod failure;
 mod filters;
 mod job;
+mod production;
 mod resolve;
 mod retention;
 mod rules;

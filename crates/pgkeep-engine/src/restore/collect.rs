@@ -103,21 +103,9 @@ impl<'a> Collector<'a> {
         *self.found().large_objects.get_or_insert_default() += fingerprint;
     }
 
-    /// Remembers what a SEQUENCE SET sets: `SELECT pg_catalog.setval('public.s', 42, true);`.
+    /// Remembers what a SEQUENCE SET sets.
     pub(super) fn sequence(&self, place: usize, entry: &Entry) {
-        let sql = bytes(&entry.definition);
-        let mut parts = sql.rsplitn(3, |b| *b == b',');
-        let (called, value) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
-        let text = |b: &[u8]| String::from_utf8_lossy(b).trim().to_string();
-        if let Ok(last_value) = text(value).parse() {
-            let sequence = SequenceReport {
-                schema: name_text(bytes(&entry.namespace)),
-                sequence: name_text(tag(entry)),
-                last_value,
-                is_called: text(called).starts_with("true"),
-            };
-            self.found().sequences.push((place, sequence));
-        }
+        self.found().sequences.extend(sequence_of(entry).map(|sequence| (place, sequence)));
     }
 
     /// Takes the failure of what an entry creates: as [`Self::problem`], and remembers that it is not there.
@@ -141,4 +129,18 @@ impl<'a> Collector<'a> {
         self.found().errors.push(problem);
         Ok(())
     }
+}
+
+/// What a SEQUENCE SET sets: `SELECT pg_catalog.setval('public.s', 42, true);`.
+pub(crate) fn sequence_of(entry: &Entry) -> Option<SequenceReport> {
+    let sql = bytes(&entry.definition);
+    let mut parts = sql.rsplitn(3, |b| *b == b',');
+    let (called, value) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    let text = |b: &[u8]| String::from_utf8_lossy(b).trim().to_string();
+    Some(SequenceReport {
+        schema: name_text(bytes(&entry.namespace)),
+        sequence: name_text(tag(entry)),
+        last_value: text(value).parse().ok()?,
+        is_called: text(called).starts_with("true"),
+    })
 }

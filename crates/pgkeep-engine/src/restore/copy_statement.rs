@@ -4,16 +4,16 @@ use crate::conn::quote_ident;
 
 /// The parts of a copy statement, names unquoted.
 #[derive(Debug, PartialEq, Eq)]
-pub(in crate::restore) struct CopyStatement {
+pub(crate) struct CopyStatement {
     /// Absent in archives older than the SEARCHPATH entry.
-    pub(super) schema: Option<Vec<u8>>,
-    pub(super) table: Vec<u8>,
-    pub(super) columns: Vec<Vec<u8>>,
+    pub(crate) schema: Option<Vec<u8>>,
+    pub(crate) table: Vec<u8>,
+    pub(crate) columns: Vec<Vec<u8>>,
 }
 
 impl CopyStatement {
     /// `COPY public.t (a, "b c") FROM stdin;`, `None` for anything else.
-    pub(super) fn parse(sql: &[u8]) -> Option<CopyStatement> {
+    pub(crate) fn parse(sql: &[u8]) -> Option<CopyStatement> {
         let mut rest = sql.strip_prefix(b"COPY ")?;
         let first = name(&mut rest)?;
         let (schema, table) = match rest.strip_prefix(b".") {

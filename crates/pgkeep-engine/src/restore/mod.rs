@@ -20,8 +20,8 @@
 mod adapt;
 mod choose;
 mod clean;
-mod collect;
-mod copy_statement;
+pub(crate) mod collect;
+pub(crate) mod copy_statement;
 mod entry;
 mod estimate;
 mod hints;

@@ -7,11 +7,17 @@ use pgkeep_archive::{DumpId, Entry, Toc};
 use pgkeep_keep::Selection;
 
 use super::preset::{Kind, Preset, preset};
+use crate::production;
 
 /// Drops what the selection leaves out, and says what was dropped.
 pub(crate) fn prune(toc: &mut Toc, selection: &Selection) -> Vec<String> {
     if selection.no_owner {
         toc.entries.iter_mut().for_each(|e| e.owner = Some(BString::default()));
+    }
+    if selection.changes_rows() {
+        // A copy of production for others to work with is none itself.
+        let is_mark = |e: &Entry| e.desc_is("COMMENT") && bytes(&e.definition).contains_str(production::MARK);
+        toc.entries.retain(|e| !(is_mark(e) && bytes(&e.tag).starts_with(b"DATABASE ")));
     }
     match selection.preset.as_deref().and_then(preset) {
         None => Vec::new(),

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 
 use jiff::Timestamp;
+use pgkeep_store::Store;
 
-use crate::catalogue::{Catalogue, Listed, Summary, Survey};
+use crate::catalogue::{Catalogue, Foreign, Listed, Summary, Survey};
 use crate::error::{KeepError, Result};
 use crate::object::TOC_FILE;
 use crate::retention::{Plan, Policy, plan};
@@ -61,6 +62,18 @@ impl Stock {
     /// Whether a manifest names this key, or the folder that it is in as its archive.
     pub fn is_named(&self, key: &str) -> bool {
         self.named.contains_key(key) || in_archive(key).any(|toc| self.named.contains_key(&toc))
+    }
+
+    /// Archives that others put here.
+    pub fn foreign(&self, store: &Store) -> Result<Vec<Foreign>> {
+        Foreign::find(store, &self.survey.others, |key| self.is_named(key))
+    }
+
+    /// The key of an archive by its own words, those of a directory included.
+    pub fn archive_key(&self, words: &str) -> Option<String> {
+        let toc = format!("{}/{TOC_FILE}", words.trim_end_matches('/'));
+        let found = self.survey.others.iter().find(|o| o.key == words || o.key == toc)?;
+        Some(found.key.clone())
     }
 
     /// Whether more than one manifest names this key: files that were copied without their archive.

@@ -121,7 +121,8 @@ fn rank(exit: Exit) -> u8 {
         Exit::ClientTool => 1,
         Exit::Rights => 2,
         Exit::Store => 3,
-        _ => 4,
+        Exit::Usage => 4,
+        _ => 5,
     }
 }
 

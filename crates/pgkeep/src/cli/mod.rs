@@ -1,5 +1,6 @@
 //! The command line: parse, call, print. A file for each command.
 
+mod adopt;
 mod backup;
 mod check;
 mod completions;
@@ -59,6 +60,8 @@ enum Command {
     Verify(verify::Options),
     /// Delete backups that no retention rule keeps, and what dead runs left
     Prune(prune::Options),
+    /// Make backups of archives that others put into a store: read them whole and write manifests
+    Adopt(adopt::Options),
     /// Hold a backup, so that nothing deletes it, or release it
     Hold(hold::Options),
     /// Look whether databases can be backed up: rights, pg_dump, store, clocks, size and time
@@ -106,6 +109,7 @@ fn wants_json(command: &Command) -> bool {
         Command::Verify(o) => o.json,
         Command::Prune(o) => o.json,
         Command::Hold(o) => o.json,
+        Command::Adopt(o) => o.json,
         Command::Check(o) => o.json,
         Command::Role(_) | Command::Init(_) | Command::Config(_) | Command::Completions(_) | Command::Man => {
             false
@@ -126,7 +130,9 @@ fn layered(cli: Cli) -> Result<(Cli, Config)> {
         Command::Verify(o) => Some(o.backup.as_str()),
         Command::List(o) => o.name.as_deref(),
         Command::Hold(o) => Some(o.backup.as_str()),
-        Command::Backup(_) | Command::Check(_) | Command::Role(_) | Command::Prune(_) => None,
+        Command::Backup(_) | Command::Check(_) | Command::Role(_) | Command::Prune(_) | Command::Adopt(_) => {
+            None
+        }
     };
     let config = Config::load(cli.config.as_deref())?;
     let database = entry.map(|words| words.split('@').next().unwrap_or(words));
@@ -144,6 +150,7 @@ fn run(cli: Cli, config: &Config) -> Result<()> {
         Command::Verify(options) => verify::run(&options, config),
         Command::Prune(options) => prune::run(&options, config),
         Command::Hold(options) => hold::run(&options, config),
+        Command::Adopt(options) => adopt::run(&options, config),
         Command::Check(options) => check::run(&options, config),
         Command::Role(options) => role::run(&options, config),
         Command::Init(options) => init::run(&options),

@@ -20,6 +20,7 @@ use crate::config::keys::THIS_RUN;
 use crate::connect::{self, PasswordFlags};
 use crate::failure::{Exit, Failure, Result};
 use crate::job::RestoreJob;
+use crate::production;
 use crate::resolve::{Found, resolve};
 use crate::show::{Display, ProgressMode, print};
 use crate::signals;
@@ -85,6 +86,9 @@ pub(super) struct Options {
     /// Do not compare the restored rows with the dumped ones
     #[arg(long)]
     no_prove: bool,
+    /// Restore a backup with masked or left out rows into a database that is marked as production
+    #[arg(long)]
+    masked_into_production: bool,
     /// Print the result as JSON
     #[arg(long)]
     pub(super) json: bool,
@@ -110,6 +114,9 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
     if options.globals && job.choice.is_partial() {
         let why = "--globals restores nothing of the database, so there is nothing to choose";
         return Err(Failure::usage(why));
+    }
+    if let Some(m) = found.manifest.as_ref().filter(|_| !options.globals && !options.masked_into_production) {
+        production::refuse(m, into, &target, options.create, config, &cancel)?;
     }
     let done = match (options.globals, options.plan) {
         (true, _) => globals::run(options, &target, &found, &cancel),

@@ -39,7 +39,7 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
             Exit::Failed,
             "no-manifest",
             format!(
-                "{}: there is no manifest beside it\n  hint: `pgkeep verify` and `pgkeep restore` read any archive; \
+                "{}: there is no manifest beside it\n  hint: `pgkeep verify` and `pgkeep restore` read any archive, `pgkeep adopt` makes a backup of one in a store; \
                  `pg_restore -l` lists one",
                 found.store.url_of(&found.key)
             ),

@@ -7,8 +7,8 @@ use clap::{Arg, ArgAction, Command};
 use crate::rules::Rule;
 
 /// Commands whose options can be configured.
-pub(crate) const CONFIGURABLE: [&str; 9] =
-    ["backup", "restore", "convert", "list", "show", "verify", "check", "prune", "hold"];
+pub(crate) const CONFIGURABLE: [&str; 10] =
+    ["backup", "restore", "convert", "list", "show", "verify", "check", "prune", "hold", "adopt"];
 
 /// An option as a key.
 pub(crate) struct Key {

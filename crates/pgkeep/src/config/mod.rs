@@ -45,6 +45,8 @@ pub(crate) struct StoreEntry {
 pub(crate) struct Database {
     /// Connection string or `rds:` name.
     pub(crate) url: Option<String>,
+    /// Whether no masked or cut backup may be restored into it.
+    pub(crate) production: bool,
     /// Where its password comes from.
     pub(crate) password: Option<PasswordSource>,
     /// What options say where the command line and the environment do not.

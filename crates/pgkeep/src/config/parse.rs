@@ -108,6 +108,10 @@ impl Reader<'_> {
                     DeValue::String(url) => database.url = Some(url.to_string()),
                     _ => self.problem(start, "\"url\" is a string".into()),
                 },
+                "production" => match entry.1.get_ref() {
+                    DeValue::Boolean(is) => database.production = *is,
+                    _ => self.problem(start, "\"production\" is true or false".into()),
+                },
                 "password" => match password(entry.1.into_inner()) {
                     Ok(source) => database.password = Some(source),
                     Err(why) => self.problem(start, why),
@@ -150,7 +154,7 @@ impl Reader<'_> {
         let Some(kind) = self.keys.iter().find(|k| k.name == key).map(|k| k.kind) else {
             let known: Vec<String> = self.keys.iter().map(|k| k.name.clone()).collect();
             let mut known: Vec<&str> = known.iter().map(String::as_str).collect();
-            known.extend(["url", "password"]);
+            known.extend(["url", "password", "production"]);
             return self.unknown(name.span().start, key, &known);
         };
         let word = |v: &DeValue<'_>| match v {

@@ -29,6 +29,10 @@ pub(crate) fn schema(program: &Command) -> Value {
         "url".into(),
         json!({ "type": "string", "description": "postgres:// URL, key=value string, or rds:<instance or cluster>" }),
     );
+    database.insert(
+        "production".into(),
+        json!({ "type": "boolean", "description": "no masked or cut backup may be restored into it" }),
+    );
     database.insert("password".into(), password());
     of_store
         .insert("url".into(), json!({ "type": "string", "description": "folder, s3://…, gs://… or az://…" }));

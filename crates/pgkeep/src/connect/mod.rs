@@ -51,6 +51,17 @@ pub(crate) fn target<'c>(words: &'c str, flags: &PasswordFlags, config: &'c Conf
     Ok(Target { name, info })
 }
 
+/// Where a configured database is, without its password; `None` where only its secret says it.
+///
+/// # Errors
+/// A URL that makes no sense, or what AWS said of an `rds:` name.
+pub(crate) fn place(name: &str, config: &Config) -> Result<Option<ConnInfo>> {
+    let Some(url) = config.databases.get(name).and_then(|d| d.url.as_deref()) else { return Ok(None) };
+    let url = expand(url, &format!("the URL of database \"{name}\""))?;
+    let string = if rds::is_rds(&url) { rds::place(&url, None)?.0 } else { ConnString::of(&url) };
+    Ok(Some(ConnInfo::parse(&string.text())?))
+}
+
 fn connection(url: &str, source: Option<&PasswordSource>, region: Option<&str>) -> Result<ConnInfo> {
     let (mut string, iam) = match rds::is_rds(url) {
         true => rds::place(url, region)?,

@@ -1,11 +1,13 @@
 //! What the program does with databases and stores, without a command line: a plain struct goes in, a record comes out,
 //! nothing is printed.
 
+mod adopt;
 mod backup;
 mod copies;
 mod copy;
 mod restore;
 
+pub(crate) use adopt::AdoptJob;
 pub(crate) use backup::BackupJob;
 pub(crate) use copy::CopyJob;
 pub(crate) use restore::{Plan, RestoreJob, RestoreRecord};

@@ -4,6 +4,7 @@
 
 pub mod digest;
 pub mod memory;
+pub mod shop;
 pub mod stock;
 
 use std::ffi::OsStr;
