@@ -251,5 +251,8 @@ fn what_is_damaged_everywhere_has_no_source() {
     let listed = backup(&a.store, 1);
     a.store.delete(&listed.id.archive_key("shop")).unwrap();
     let steps = lacking(&[a.side(), b.side()], [Policy::default(), Policy::default()]);
-    assert!(steps.iter().all(|(_, _, action)| matches!(action, Action::NoSource)) && steps.len() == 2, "{steps:?}");
+    assert!(
+        steps.iter().all(|(_, _, action)| matches!(action, Action::NoSource)) && steps.len() == 2,
+        "{steps:?}"
+    );
 }

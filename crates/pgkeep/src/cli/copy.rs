@@ -53,8 +53,7 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
     let backups = match options.all {
         false => vec![wanted.pick(holdings.all(), &holdings.places())?],
         true => {
-            let all: Vec<Listed> =
-                holdings.all().into_iter().filter(|l| l.name == options.backup).collect();
+            let all: Vec<Listed> = holdings.all().into_iter().filter(|l| l.name == options.backup).collect();
             if all.is_empty() {
                 let message = format!("no backups of \"{}\" in {}", options.backup, holdings.places());
                 return Err(Failure::new(Exit::Failed, "no-such-backup", message));

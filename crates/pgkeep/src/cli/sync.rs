@@ -11,15 +11,13 @@ use pgkeep_keep::sync::{Action, Side, Step, plan};
 use pgkeep_keep::{Catalogue, safe_name};
 use serde_json::json;
 
-use super::Command;
 use super::copy::{first_of, told};
-use super::layers::parse_with;
 use super::prune::policy_in;
 use crate::config::Config;
 use crate::config::keys::THIS_RUN;
 use crate::failure::{Exit, Failure, Result};
 use crate::job::CopyJob;
-use crate::show::{Display, ProgressMode, plural, print, print_json, warn};
+use crate::show::{Display, ProgressMode, print, print_json, warn};
 use crate::signals;
 use crate::stores::{self, Holdings, StoreName};
 
@@ -64,7 +62,8 @@ impl Group {
 
 pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
     let cancel = signals::cancel_on_signals().map_err(|e| Failure::usage(format!("signal handlers: {e}")))?;
-    let groups = if options.from.is_empty() { configured(options, config)? } else { vec![given(options, config)?] };
+    let groups =
+        if options.from.is_empty() { configured(options, config)? } else { vec![given(options, config)?] };
     let (mut failures, mut steps) = (Vec::new(), 0);
     for group in &groups {
         steps += bring(options, config, group, &mut failures, &cancel)?;
@@ -96,10 +95,12 @@ fn configured(options: &Options, config: &Config) -> Result<Vec<Group>> {
         return Err(config.unknown_database(unknown));
     }
     let mut groups: Vec<Group> = Vec::new();
-    for database in config.databases.keys().filter(|n| options.names.is_empty() || options.names.contains(n)) {
+    for database in config.databases.keys().filter(|n| options.names.is_empty() || options.names.contains(n))
+    {
         let settings = config.settings_of(Some(database));
         let words = ["to", "store"].iter().find_map(|key| settings.get(*key)).cloned().unwrap_or_default();
-        let words = words.iter().map(|w| crate::config::expand::expand(w, "store")).collect::<Result<Vec<_>>>()?;
+        let words =
+            words.iter().map(|w| crate::config::expand::expand(w, "store")).collect::<Result<Vec<_>>>()?;
         let stores = stores::named(&words, config)?;
         let name = safe_name(settings.get("name").and_then(|v| v.first()).unwrap_or(database));
         match groups.iter_mut().find(|g| g.stores == stores) {
@@ -188,7 +189,9 @@ fn left(options: &Options, step: &Step, to: &str, failures: &mut Vec<Failure>) -
                     "ok": true, "id": step.backup.id.as_str(), "name": step.backup.name, "to": to,
                     "action": "leave", "reasons": why,
                 })),
-                false => print(format!("leave {name} out of {to}: prune would delete it ({})", why.join("; "))),
+                false => {
+                    print(format!("leave {name} out of {to}: prune would delete it ({})", why.join("; ")))
+                }
             }
         }
         return false;
@@ -197,7 +200,9 @@ fn left(options: &Options, step: &Step, to: &str, failures: &mut Vec<Failure>) -
     let message = format!("{name} in {to}: {why}, and no store has a whole copy");
     let failure = Failure::new(Exit::Differs, "damaged", message);
     if options.json {
-        print_json(&json!({ "ok": false, "id": step.backup.id.as_str(), "name": step.backup.name, "to": to, "error": failure }));
+        print_json(
+            &json!({ "ok": false, "id": step.backup.id.as_str(), "name": step.backup.name, "to": to, "error": failure }),
+        );
     } else {
         warn(format!("pgkeep: error: {}", failure.message));
     }

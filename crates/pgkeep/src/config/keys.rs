@@ -7,8 +7,10 @@ use clap::{Arg, ArgAction, Command};
 use crate::rules::Rule;
 
 /// Commands whose options can be configured.
-pub(crate) const CONFIGURABLE: [&str; 10] =
-    ["backup", "restore", "convert", "list", "show", "verify", "check", "prune", "hold", "adopt"];
+pub(crate) const CONFIGURABLE: [&str; 12] = [
+    "backup", "restore", "convert", "list", "show", "verify", "check", "prune", "hold", "adopt", "copy",
+    "sync",
+];
 
 /// An option as a key.
 pub(crate) struct Key {
