@@ -14,8 +14,8 @@ use crate::{
     push_chunk_head,
 };
 
-/// The table of contents.
-const TOC: &str = "toc.dat";
+/// The file with the table of contents, which leads to the others.
+pub const TOC_FILE: &str = "toc.dat";
 /// The list of large objects before format 1.16, whatever the table of contents calls it (`_LoadLOs`).
 pub(crate) const OLD_LIST: &str = "blobs.toc";
 /// The longest line of a list (`MAXPGPATH`, src/include/pg_config_manual.h).
@@ -67,10 +67,18 @@ impl<F: Folder> DirectoryArchive<F> {
     /// # Errors
     /// Where a file is missing, or is compressed otherwise than the table of contents says.
     pub fn open(folder: F) -> Result<Self> {
-        let mut toc = Toc::read(&mut BufReader::new(open_text(&folder, TOC, "the table of contents")?))?.0;
+        let text = open_text(&folder, TOC_FILE, "the table of contents")?;
+        let mut toc = match Toc::read(&mut BufReader::new(text)) {
+            Ok((toc, _)) => toc,
+            // Told by the file that has it.
+            Err(e) if e.is_damage() => {
+                return Err(ArchiveError::BadFile { file: TOC_FILE.into(), what: e.to_string() });
+            }
+            Err(e) => return Err(e),
+        };
         if toc.header.container != Container::Directory {
             let what = "it is a custom archive, not the table of contents of a directory; name it as a file";
-            return Err(ArchiveError::BadFile { file: TOC.into(), what: what.into() });
+            return Err(ArchiveError::BadFile { file: TOC_FILE.into(), what: what.into() });
         }
         toc.header.container = Container::Custom;
         toc.header.offset_size = 8;

@@ -12,7 +12,7 @@ const MAGIC: &[u8; 5] = b"PGDMP";
 pub enum Container {
     /// Blocks behind the table of contents (`pg_dump -Fc`).
     Custom,
-    /// Files beside it (`pg_dump -Fd`, and `-Ft` once it is unpacked): [`Entry::file`](crate::Entry::file).
+    /// Files beside it (`pg_dump -Fd`): [`Entry::file`](crate::Entry::file).
     Directory,
 }
 

@@ -62,7 +62,7 @@ pub use block::{
 };
 pub use codec::{Compressor, decoder, file_decoder};
 pub use compression::{Algorithm, Compression};
-pub use directory::{DirectoryArchive, Folder, large_object_file, large_object_line};
+pub use directory::{DirectoryArchive, Folder, TOC_FILE, large_object_file, large_object_line};
 pub use entry::{Entry, Section};
 pub use error::{ArchiveError, Result};
 pub use header::{Container, Header, Timestamp};

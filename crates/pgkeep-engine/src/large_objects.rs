@@ -34,7 +34,11 @@ impl Objects for () {
 }
 
 /// Reads these objects in this order.
-pub(crate) fn read(client: &mut Client, oids: &[u32], sink: &mut impl Objects) -> Result<Fingerprint> {
+pub(crate) fn read(
+    client: &mut Client,
+    oids: &[u32],
+    sink: &mut (impl Objects + ?Sized),
+) -> Result<Fingerprint> {
     let mut total = Fingerprint::default();
     for batch in oids.chunks(BATCH) {
         let list: Vec<String> = batch.iter().map(u32::to_string).collect();

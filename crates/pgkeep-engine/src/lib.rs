@@ -3,8 +3,11 @@
 pub mod adopt;
 pub mod cancel;
 pub mod check;
+pub mod compare;
 pub mod conn;
 pub mod convert;
+pub mod definitions;
+pub mod drill;
 pub mod dump;
 pub mod error;
 pub mod fingerprint;
@@ -24,6 +27,8 @@ pub mod rules;
 pub mod schema_source;
 pub mod select;
 pub mod session;
+pub mod snapshot;
+pub mod throwaway;
 
 pub use cancel::Cancel;
 pub use conn::{Client, ConnInfo, Password};

@@ -14,7 +14,7 @@ use pgkeep_engine::prove::prove;
 use pgkeep_engine::restore::{RestoreSource, restore};
 use pgkeep_engine::{Cancel, ConnInfo};
 use pgkeep_testbed::{Database, Server};
-use restore_support::{assert_equal, odd_database, options};
+use restore_support::{assert_equal, odd_database, options, with_programs};
 
 /// A file that takes its head last.
 struct ToFile(File, u64);
@@ -37,23 +37,10 @@ impl ObjectTarget for ToFile {
     }
 }
 
-/// Runs the test of this name again in a process of its own that finds the newest pg_dump of the test bed; whether
-/// this is that process.
-fn with_pg_dump(test: &str) -> bool {
-    if std::env::var_os("PGKEEP_PG_BIN").is_some() {
-        return true;
-    }
-    let status = std::process::Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", test])
-        .env("PGKEEP_PG_BIN", Server::major(18).bin_dir())
-        .status();
-    assert!(status.unwrap().success());
-    false
-}
-
 #[test]
 fn a_segmented_archive_restores_whole_and_is_proven_by_what_the_dump_saw() {
-    if !with_pg_dump("a_segmented_archive_restores_whole_and_is_proven_by_what_the_dump_saw") {
+    let newest = Server::major(18).bin_dir().as_os_str().to_owned();
+    if !with_programs("a_segmented_archive_restores_whole_and_is_proven_by_what_the_dump_saw", &newest) {
         return;
     }
     for major in [14, 18] {

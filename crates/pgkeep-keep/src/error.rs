@@ -65,6 +65,31 @@ pub enum KeepError {
         /// What differs.
         why: String,
     },
+    /// A key, or a file with keys, that cannot be used.
+    #[error("{what}: {why}\n  hint: {hint}")]
+    Key {
+        /// Which; never a secret one itself.
+        what: String,
+        /// Why.
+        why: String,
+        /// What to do.
+        hint: String,
+    },
+    /// Something encrypted for which no fitting key was given.
+    #[error("{object}: it is encrypted, and {why}\n  hint: --identity FILE with the secret key of {}", owners(.recipients))]
+    Locked {
+        /// Its URL.
+        object: String,
+        /// What is missing.
+        why: String,
+        /// The public keys whose owners can read it, where the manifest tells.
+        recipients: Vec<String>,
+    },
+    /// The cryptographic library failed.
+    #[error(
+        "encrypting: the cryptographic library failed and gave no reason\n  hint: look whether the machine has randomness (getrandom)"
+    )]
+    Crypto,
     /// A template for keys that cannot be used.
     #[error("the key template \"{template}\": {why}\n  hint: {hint}")]
     KeyTemplate {
@@ -83,6 +108,16 @@ pub enum KeepError {
         /// Its URL.
         object: String,
         /// What stands in the way.
+        why: String,
+    },
+    /// A drill's record that cannot be understood.
+    #[error(
+        "{object}: not a record of a drill that this version reads: {why}\n  hint: the file was changed or cut, or a newer pgkeep wrote it"
+    )]
+    DrillRecord {
+        /// Its URL or file.
+        object: String,
+        /// Why.
         why: String,
     },
     /// Somebody else does the same work in the same store.
@@ -127,7 +162,30 @@ pub enum KeepError {
         /// What stands in the way.
         why: String,
     },
+    /// A file that holds no key for records of drills.
+    #[error("key for records of drills {place}: {why}\n  hint: {hint}")]
+    DrillKey {
+        /// The file.
+        place: String,
+        /// Why.
+        why: String,
+        /// What to do.
+        hint: String,
+    },
     /// The run was asked to stop.
     #[error("stopped: the run was asked to stop")]
     Cancelled,
+}
+
+fn owners(recipients: &[String]) -> String {
+    match recipients {
+        [] => "somebody whom it was encrypted to".into(),
+        known => known.join(" or "),
+    }
+}
+
+impl From<aws_lc_rs::error::Unspecified> for KeepError {
+    fn from(_: aws_lc_rs::error::Unspecified) -> Self {
+        KeepError::Crypto
+    }
 }

@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use pgkeep_archive::Folder;
+use pgkeep_archive::{Folder, ReadAt};
 use pgkeep_store::Store;
 
+use crate::encryption::{EXTENSION, Identities, Opened, locked};
 use crate::error::{KeepError, Result};
 use crate::manifest::{Manifest, ObjectRecord};
 use crate::object::read;
@@ -15,8 +16,14 @@ use crate::verify::check_part;
 
 /// All objects below a key.
 pub(crate) struct StoredFolder {
-    store: Store,
+    files: Arc<Files>,
     prefix: String,
+    sealed: Option<Sealed>,
+}
+
+/// Objects as they lie in the store.
+pub(crate) struct Files {
+    store: Store,
     /// By key.
     sizes: HashMap<String, u64>,
     checks: Option<Checks>,
@@ -30,6 +37,18 @@ struct Checks {
     last: Mutex<Option<(String, u64, Bytes)>>,
 }
 
+/// Files that are encrypted, each on its own; their names have an ending more.
+struct Sealed {
+    identities: Identities,
+    opened: Mutex<HashMap<String, Arc<Opened<File>>>>,
+}
+
+/// One of the objects.
+pub(crate) struct File {
+    files: Arc<Files>,
+    key: String,
+}
+
 impl StoredFolder {
     /// Lists the files of `directory`; `""` is the store itself.
     pub(crate) fn list(store: &Store, directory: &str) -> Result<StoredFolder> {
@@ -39,18 +58,54 @@ impl StoredFolder {
             let object = object?;
             sizes.insert(object.key, object.size);
         }
-        Ok(StoredFolder { store: store.clone(), prefix, sizes, checks: None })
+        let files = Arc::new(Files { store: store.clone(), sizes, checks: None });
+        Ok(StoredFolder { files, prefix, sealed: None })
     }
 
-    /// Sizes by key.
+    /// Sizes in the store by key.
     pub(crate) fn sizes(&self) -> &HashMap<String, u64> {
-        &self.sizes
+        &self.files.sizes
     }
 
     /// The same, with all that is read checked by the hashes of the parts, which are read whole.
     pub(crate) fn checked_by(self, manifest: &Manifest) -> StoredFolder {
-        let records = manifest.objects().map(|o| (o.key.clone(), o.clone())).collect();
-        StoredFolder { checks: Some(Checks { records, last: Mutex::new(None) }), ..self }
+        let files = Files::new(&self.files.store, self.files.sizes.clone(), Some(manifest));
+        StoredFolder { files: Arc::new(files), ..self }
+    }
+
+    /// The same, of encrypted files.
+    pub(crate) fn opened_by(self, identities: &Identities) -> StoredFolder {
+        let sealed = Sealed { identities: identities.clone(), opened: Mutex::default() };
+        StoredFolder { sealed: Some(sealed), ..self }
+    }
+
+    fn opened(&self, sealed: &Sealed, key: String) -> Result<Arc<Opened<File>>> {
+        let opened = || sealed.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = opened().get(&key) {
+            return Ok(known.clone());
+        }
+        let new = Arc::new(File::new(&self.files, &key).open(&sealed.identities)?);
+        opened().insert(key, new.clone());
+        Ok(new)
+    }
+}
+
+impl Files {
+    pub(crate) fn new(store: &Store, sizes: HashMap<String, u64>, manifest: Option<&Manifest>) -> Files {
+        let checks = manifest.map(|m| Checks {
+            records: m.objects().map(|o| (o.key.clone(), o.clone())).collect(),
+            last: Mutex::new(None),
+        });
+        Files { store: store.clone(), sizes, checks }
+    }
+
+    fn read_at(&self, key: &str, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
+        if let Some(checks) = &self.checks
+            && let Some(record) = checks.records.get(key)
+        {
+            return self.read_checked(checks, record, offset, buf).map_err(io::Error::other);
+        }
+        read(&self.store, key, self.sizes.get(key).copied().unwrap_or(0), offset, buf)
     }
 
     fn read_checked(
@@ -86,18 +141,47 @@ impl StoredFolder {
     }
 }
 
+impl File {
+    pub(crate) fn new(files: &Arc<Files>, key: &str) -> File {
+        File { files: files.clone(), key: key.to_owned() }
+    }
+
+    /// What is in it, decrypted.
+    pub(crate) fn open(self, identities: &Identities) -> Result<Opened<File>> {
+        let url = self.files.store.url_of(&self.key);
+        Opened::open(self, identities).map_err(|e| locked(e, &url, identities))
+    }
+}
+
+impl ReadAt for File {
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
+        self.files.read_at(&self.key, offset, buf)
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.files.sizes.get(&self.key).copied().unwrap_or(0))
+    }
+}
+
 impl Folder for StoredFolder {
     fn size(&self, file: &str) -> io::Result<Option<u64>> {
-        Ok(self.sizes.get(&format!("{}{file}", self.prefix)).copied())
+        let key = format!("{}{file}", self.prefix);
+        let Some(sealed) = &self.sealed else { return Ok(self.files.sizes.get(&key).copied()) };
+        let key = format!("{key}{EXTENSION}");
+        match self.files.sizes.contains_key(&key) {
+            true => self.opened(sealed, key).map_err(io::Error::other)?.len().map(Some),
+            false => Ok(None),
+        }
     }
 
     fn read_at(&self, file: &str, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
         let key = format!("{}{file}", self.prefix);
-        if let Some(checks) = &self.checks
-            && let Some(record) = checks.records.get(&key)
-        {
-            return self.read_checked(checks, record, offset, buf).map_err(io::Error::other);
+        match &self.sealed {
+            Some(sealed) => {
+                let key = format!("{key}{EXTENSION}");
+                self.opened(sealed, key).map_err(io::Error::other)?.read_at(offset, buf)
+            }
+            None => self.files.read_at(&key, offset, buf),
         }
-        read(&self.store, &key, self.sizes.get(&key).copied().unwrap_or(0), offset, buf)
     }
 }

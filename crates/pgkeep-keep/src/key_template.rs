@@ -33,7 +33,7 @@ pub struct KeyFacts<'f> {
     pub host: &'f str,
     /// When the run began.
     pub started: Timestamp,
-    /// `dump`, `sql`, `sql.gz` …
+    /// `dump`, `dir`, `sql`, `sql.gz` …
     pub extension: &'f str,
 }
 
@@ -133,8 +133,12 @@ impl KeyTemplate {
         }
         let looks_plain = [".sql", ".sql.gz", ".sql.zst", ".sql.lz4"].iter().any(|end| key.ends_with(end));
         let wrong = match facts.extension {
-            "dump" => looks_plain,
-            plain => looks_plain && !key.ends_with(&format!(".{plain}")) || key.ends_with(".dump"),
+            "dump" => looks_plain || key.ends_with(".dir"),
+            "dir" => looks_plain || key.ends_with(".dump"),
+            plain => {
+                let other = [".dump", ".dir"].iter().any(|end| key.ends_with(end));
+                looks_plain && !key.ends_with(&format!(".{plain}")) || other
+            }
         };
         if wrong || key.ends_with(".manifest.json") {
             return Err(KeepError::KeyTemplate {
@@ -172,6 +176,7 @@ mod tests {
         assert_eq!(key("{id}.sql", "sql.zst").unwrap().rsplit_once('.').unwrap().1, "zst");
         assert!(key("{id}.sql", "dump").is_err());
         assert!(key("{id}.dump", "sql").is_err());
+        assert!(key("{id}.dump", "dir").is_err() && key("{id}.dir", "dump").is_err());
         assert!(key("{id}.sql.gz", "sql.zst").is_err());
     }
 

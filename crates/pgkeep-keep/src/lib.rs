@@ -12,6 +12,9 @@
 
 mod catalogue;
 mod copy;
+mod damage;
+pub mod drill;
+pub mod encryption;
 mod error;
 pub mod fingerprint;
 mod folder;
@@ -28,13 +31,16 @@ pub mod prune;
 pub mod retention;
 mod run;
 mod selection;
+mod self_digest;
 mod sidecar;
 pub mod sync;
 mod verify;
+mod verify_hashes;
 mod verify_script;
 
 pub use catalogue::{Catalogue, Foreign, ForeignFormat, Listed, Summaries, Summary, Survey, Wanted};
 pub use copy::{Copied, copy};
+pub use damage::explain;
 pub use error::{KeepError, Result};
 pub use fingerprint::{Fingerprint, RowHasher};
 pub use found::{FoundRows, FoundTable};
@@ -46,9 +52,10 @@ pub use manifest::{
     CopyRecord, DatabaseIdentity, DumpReport, Format, GlobalsRecord, MANIFEST_VERSION, Manifest,
     ObjectRecord, OptionsRecord, SequenceReport, TableReport, name_text,
 };
-pub use object::{StoredArchive, TOC_FILE, archive_url, directory_of};
+pub use object::{StoredArchive, archive_url, directory_of};
 pub use run::{Run, Swept, sweep};
 pub use selection::Selection;
 pub use sidecar::{Drill, Sidecar, Sidecars};
 pub use verify::{Verified, look_whole, verify, verify_head};
+pub use verify_hashes::{HashCheck, HashesVerified, verify_hashes};
 pub use verify_script::verify_script;

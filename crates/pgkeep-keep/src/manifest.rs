@@ -7,10 +7,12 @@ use pgkeep_store::{Finished, Store};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::encryption::EncryptionRecord;
 use crate::error::{KeepError, Result};
 use crate::fingerprint::Fingerprint;
 use crate::id::BackupId;
 use crate::selection::Selection;
+use crate::self_digest;
 
 /// Version of the manifest that this crate writes.
 pub const MANIFEST_VERSION: u32 = 1;
@@ -38,6 +40,9 @@ pub struct Manifest {
     /// The server's roles and tablespaces, where they were taken along.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub globals: Option<GlobalsRecord>,
+    /// How all of these are encrypted; `None` where they are not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encryption: Option<EncryptionRecord>,
     /// Where the backup was to be kept, and whether the run got it there; empty where one store was meant.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub copies: Vec<CopyRecord>,
@@ -197,6 +202,8 @@ pub enum Format {
     /// pg_dump's custom format (`-Fc`).
     #[default]
     Custom,
+    /// pg_dump's directory format (`-Fd`).
+    Directory,
     /// An SQL script (`-Fp`), compressed as a file or not at all.
     Plain,
 }
@@ -206,6 +213,7 @@ impl Format {
     pub fn extension(self, codec: Algorithm) -> String {
         match self {
             Format::Custom => "dump".into(),
+            Format::Directory => "dir".into(),
             Format::Plain => format!("sql{}", codec.file_suffix()),
         }
     }
@@ -387,22 +395,23 @@ impl Manifest {
         self.objects().map(|o| o.key.as_str()).chain(self.globals.iter().map(|g| g.key.as_str()))
     }
 
-    /// The JSON text, with a line for every value so that people can read and compare it.
+    /// The JSON text, with a line for every value so that people can read and compare it, and its own digest at the end.
     pub fn to_json(&self) -> Vec<u8> {
         // Plain data with string keys always has a JSON form.
-        let mut json = serde_json::to_vec_pretty(self).unwrap_or_default();
-        json.push(b'\n');
-        json
+        self_digest::seal(&serde_json::to_string_pretty(self).unwrap_or_default()).into_bytes()
     }
 
     /// Reads a manifest; `object` is its URL, for the error.
     ///
     /// # Errors
-    /// `Manifest` for text that is no manifest or one of a newer version.
+    /// `Manifest` for text that is no manifest, one of a newer version, or one that was changed after it was written. A
+    /// manifest without a digest, as early versions wrote it, is taken as it is.
     pub fn from_json(json: &[u8], object: &str) -> Result<Manifest> {
         #[derive(Deserialize)]
         struct Version {
             manifest_version: u32,
+            #[serde(default)]
+            digest: Option<String>,
         }
         let bad =
             |why: String, hint: &str| KeepError::Manifest { object: object.into(), why, hint: hint.into() };
@@ -415,6 +424,10 @@ impl Manifest {
                 version.manifest_version
             );
             return Err(bad(why, "use a newer pgkeep"));
+        }
+        if version.digest.is_some_and(|digest| !self_digest::holds(json, &digest)) {
+            let why = "it was edited or damaged after it was written: its digest is not that of its content";
+            return Err(bad(why.into(), damaged));
         }
         serde_json::from_slice(json).map_err(|e| bad(e.to_string(), damaged))
     }

@@ -11,12 +11,14 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use pgkeep_store::Store;
+use pgkeep_store::{ObjectInfo, Store, StoreError};
 use serde::{Deserialize, Serialize};
 
 use crate::catalogue::{Catalogue, Summary};
+use crate::encryption::EXTENSION;
 use crate::error::{KeepError, Result};
 use crate::id::BackupId;
+use crate::object::directory_of;
 use crate::process::Process;
 
 const RUNS: &str = ".pgkeep/runs/";
@@ -54,7 +56,7 @@ impl Run {
     pub fn begin(store: &Store, name: &str, id: &BackupId, archive: &str) -> Result<Run> {
         let own = archive.contains(id.as_str());
         let taken = |why: &str| KeepError::KeyTaken { object: store.url_of(archive), why: why.into() };
-        if !own && store.head(archive).is_ok() {
+        if !own && is_there(store, archive)? {
             return Err(taken("it is there already"));
         }
         let run = Run::mark(store, name, id, archive)?;
@@ -131,6 +133,22 @@ impl Drop for Run {
             let _ = self.store.delete(&self.key);
         }
     }
+}
+
+/// The objects of a directory by the key of its table of contents; of an archive that is one object, none.
+fn files_beside(
+    store: &Store,
+    archive: &str,
+) -> Result<Box<dyn Iterator<Item = Result<ObjectInfo, StoreError>>>> {
+    match directory_of(archive) {
+        Some(directory) if !directory.is_empty() => Ok(Box::new(store.list(&format!("{directory}/"))?)),
+        _ => Ok(Box::new(std::iter::empty())),
+    }
+}
+
+/// Whether there is an archive, or some of one, under the key.
+fn is_there(store: &Store, archive: &str) -> Result<bool> {
+    Ok(store.head(archive).is_ok() || files_beside(store, archive)?.next().is_some())
 }
 
 /// The runs that have a mark, dead or alive: their ids and the keys that they write.
@@ -215,7 +233,7 @@ pub fn sweep(store: &Store, now: Timestamp) -> Result<Vec<Swept>> {
 
 /// Ends what was never finished under the archive's key.
 fn abort_pending(store: &Store, archive: &str) -> Result<()> {
-    for pending in store.pending_uploads(archive)? {
+    for pending in store.pending_uploads(directory_of(archive).unwrap_or(archive))? {
         store.abort_upload(&pending)?;
     }
     Ok(())
@@ -223,8 +241,15 @@ fn abort_pending(store: &Store, archive: &str) -> Result<()> {
 
 /// Removes what a run wrote that has no manifest.
 fn remove(store: &Store, mark: &Mark, id: &BackupId) -> Result<()> {
-    store.delete(&mark.archive(id))?;
-    Ok(store.delete(&id.globals_key(&mark.name))?)
+    let archive = mark.archive(id);
+    // Of a directory first what makes it look like an archive.
+    store.delete(&archive)?;
+    for file in files_beside(store, &archive)? {
+        store.delete(&file?.key)?;
+    }
+    let globals = id.globals_key(&mark.name);
+    store.delete(&format!("{globals}{EXTENSION}"))?;
+    Ok(store.delete(&globals)?)
 }
 
 impl Mark {

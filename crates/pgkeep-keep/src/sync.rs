@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, HashMap};
 
 use jiff::Timestamp;
+use pgkeep_archive::TOC_FILE;
 use pgkeep_store::ObjectInfo;
 
 use crate::catalogue::{Listed, Summary};
 use crate::error::Result;
 use crate::id::BackupId;
-use crate::object::TOC_FILE;
 use crate::retention::{Candidate, Policy, Reason, plan as retain};
 
 /// One store as far as this goes.

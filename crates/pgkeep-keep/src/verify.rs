@@ -13,15 +13,19 @@ use pgkeep_store::{Store, StoreError};
 use sha2::{Digest, Sha256};
 use xxhash_rust::xxh3::Xxh3;
 
+use crate::encryption::{Identities, is_sealed, name_recipients};
 use crate::error::{KeepError, Result};
 use crate::fingerprint::{Fingerprint, RowHasher, large_object};
 use crate::found::FoundRows;
 use crate::globals::read_globals;
 use crate::manifest::{Manifest, hex, name_text};
 use crate::object::{StoredArchive, directory_of};
+use crate::verify_hashes::{HashCheck, verify_hashes};
 
 /// Bytes asked of the store at a time where there is no manifest to name a part size.
-pub(crate) const DEFAULT_PART: u64 = 8 << 20;
+const DEFAULT_PART: u64 = 8 << 20;
+/// Ranges that are read at the same time ahead of the one thread that unpacks them.
+const READERS: usize = 4;
 /// What stands after a table's last row in an archive.
 const END_OF_DATA: &[u8] = b"\\.\n\n\n";
 
@@ -44,6 +48,8 @@ pub struct Verified {
     pub bytes: u64,
     /// Whether there was a manifest to compare with; without one only the archive's own form was checked.
     pub against_manifest: bool,
+    /// Whether it is encrypted and no key was given: then only sizes and hashes were compared, and the counts are 0.
+    pub unread: bool,
     /// The rows of each table as they are in the archive.
     pub found: FoundRows,
 }
@@ -52,32 +58,29 @@ pub struct Verified {
 /// database: the object's size, the hash of each part, the TOC, that every block decompresses to its end, and for
 /// every table that rows, bytes and fingerprint are those of the manifest.
 ///
+/// What is encrypted is read with `identities`; without any, sizes and hashes are compared, which need no key.
+///
 /// `tick` is called with the number of archive bytes read since the last call, and ends the check by returning false.
 ///
 /// # Errors
-/// `Damaged` or `Archive` naming the first thing that is wrong.
+/// `Damaged` or `Archive` naming the first thing that is wrong; `Locked` where no identity fits.
 pub fn verify(
     store: &Store,
     key: &str,
     manifest: Option<&Manifest>,
+    identities: &Identities,
     tick: &mut (dyn FnMut(u64) -> bool + Send),
 ) -> Result<Verified> {
-    let object = Arc::new(match manifest {
-        Some(m) => StoredArchive::open_checked(store, key, m)?,
-        None => StoredArchive::open(store, key)?,
-    });
+    if let Some(m) = manifest.filter(|_| is_sealed(key) && identities.is_empty()) {
+        return verify_unread(store, m, tick);
+    }
+    let object = open(store, key, manifest, identities)?;
     let url = object.url();
     let damaged = |why: String| KeepError::Damaged { object: url.clone(), why };
     let archive = |source: ArchiveError| KeepError::Archive { object: url.clone(), source };
     let (toc, data_start) = read_toc_at(&object).map_err(archive)?;
     let mut blocks = Blocks::new(&toc);
-    let mut stream = match directory_of(key) {
-        Some(_) => Parts::of_directory(object.clone(), tick),
-        None => {
-            let part = manifest.map_or(DEFAULT_PART, |m| m.object.part_size.max(1));
-            Parts::new(store, key, object.size(), part, manifest, tick)
-        }
-    };
+    let mut stream = Parts::of(store, key, &object, manifest, tick);
     let outcome = (|| -> Result<(), WalkError> {
         skip(&mut stream, data_start)?;
         blocks.walk(&mut stream, &toc, data_start)
@@ -105,16 +108,53 @@ pub fn verify(
         rows: 0,
         bytes: 0,
         against_manifest: manifest.is_some(),
+        unread: false,
         found: FoundRows::in_order(&toc, blocks.tables, blocks.large_objects),
     };
     if let Some(m) = manifest {
         (verified.rows, verified.bytes) = m.dump.totals();
         verified.tables = m.dump.tables.len() as u64;
         if m.globals.is_some() {
-            read_globals(store, m)?;
+            read_globals(store, m, identities)?;
         }
     }
     Ok(verified)
+}
+
+/// The archive, its lengths and hashes checked where there is a manifest.
+pub(crate) fn open(
+    store: &Store,
+    key: &str,
+    manifest: Option<&Manifest>,
+    identities: &Identities,
+) -> Result<Arc<StoredArchive>> {
+    let opened = match manifest {
+        Some(m) => StoredArchive::open_checked(store, key, identities, m).map_err(|e| name_recipients(e, m)),
+        None => StoredArchive::open(store, key, identities),
+    };
+    opened.map(Arc::new)
+}
+
+/// Compares what can be compared without a key.
+fn verify_unread(
+    store: &Store,
+    manifest: &Manifest,
+    tick: &mut (dyn FnMut(u64) -> bool + Send),
+) -> Result<Verified> {
+    let check = HashCheck { jobs: READERS, percent: 100.0 };
+    verify_hashes(store, manifest, &check, tick)?;
+    Ok(Verified {
+        size: manifest.size(),
+        entries: 0,
+        blocks: 0,
+        dead_blocks: 0,
+        tables: 0,
+        rows: 0,
+        bytes: 0,
+        against_manifest: true,
+        unread: true,
+        found: FoundRows { tables: Vec::new(), large_objects: None },
+    })
 }
 
 /// Checks header and TOC alone, by the hashes of the parts that hold them: a quick look before a restore, since rows
@@ -125,7 +165,8 @@ pub fn verify(
 pub fn verify_head(store: &Store, key: &str, manifest: &Manifest) -> Result<()> {
     let object = &manifest.object;
     let part = object.part_size.max(1);
-    let head = manifest.dump.head_len.min(object.size);
+    let plain = manifest.dump.head_len;
+    let head = manifest.encryption.as_ref().map_or(plain, |e| e.sealed_end(plain)).min(object.size);
     for (i, from) in (0..head).step_by(usize::try_from(part).unwrap_or(usize::MAX)).enumerate() {
         let bytes = store.get_range(key, from..object.size.min(from.saturating_add(part)))?;
         check_part(i, from, &bytes, &object.parts)
@@ -140,6 +181,12 @@ pub fn verify_head(store: &Store, key: &str, manifest: &Manifest) -> Result<()> 
 /// # Errors
 /// `Damaged` naming the object that is missing, cut or changed; the store's.
 pub fn look_whole(store: &Store, manifest: &Manifest) -> Result<()> {
+    check_sizes(store, manifest)?;
+    verify_head(store, &manifest.object.key, manifest)
+}
+
+/// Whether everything of the backup is there with the size it was written with.
+pub(crate) fn check_sizes(store: &Store, manifest: &Manifest) -> Result<()> {
     let globals = manifest.globals.iter().map(|g| (g.key.as_str(), g.size));
     for (key, size) in manifest.objects().map(|o| (o.key.as_str(), o.size)).chain(globals) {
         let damaged = |why: String| KeepError::Damaged { object: store.url_of(key), why };
@@ -152,7 +199,7 @@ pub fn look_whole(store: &Store, manifest: &Manifest) -> Result<()> {
             Err(e) => return Err(e.into()),
         }
     }
-    verify_head(store, &manifest.object.key, manifest)
+    Ok(())
 }
 
 pub(crate) fn check_part(
@@ -332,10 +379,22 @@ fn drain<R: Read>(block: &mut BlockReader<R>) -> Result<(), WalkError> {
     Ok(())
 }
 
+/// Bytes of parts that are held at most, whatever their size; a single part always is.
+const HELD: u64 = 256 << 20;
+
+/// How many ranges of this size are read at the same time: as many as are wished and fit into memory, where each reader
+/// holds one that is done and one under way.
+pub(crate) fn readers(wished: usize, part: u64) -> usize {
+    let fit = usize::try_from(HELD / part.max(1).saturating_mul(2)).unwrap_or(usize::MAX);
+    wished.min(fit).max(1)
+}
+
 /// The object's bytes from the first to the last, fetched part by part ahead of the reader; each part's hash is
 /// checked against the manifest on the fetching thread.
 pub(crate) struct Parts<'t> {
-    parts: crossbeam_channel::Receiver<Fetched>,
+    /// One for each fetching thread. They take turns, so that parts come in order.
+    parts: Vec<crossbeam_channel::Receiver<Fetched>>,
+    turn: usize,
     current: bytes::Bytes,
     position: u64,
     size: u64,
@@ -351,7 +410,7 @@ enum Fetched {
 }
 
 impl<'t> Parts<'t> {
-    pub(crate) fn new(
+    fn new(
         store: &Store,
         key: &str,
         size: u64,
@@ -368,11 +427,26 @@ impl<'t> Parts<'t> {
                 _ => Fetched::Part(bytes),
             },
         };
-        Parts::fetched_by(fetch, size, part, tick)
+        Parts::fetched_by(fetch, size, part, readers(READERS, part), tick)
     }
 
-    /// A directory as one archive; the archive itself checks what it reads of its files.
-    fn of_directory(archive: Arc<StoredArchive>, tick: &'t mut (dyn FnMut(u64) -> bool + Send)) -> Self {
+    /// The archive from its first byte to its last.
+    pub(crate) fn of(
+        store: &Store,
+        key: &str,
+        archive: &Arc<StoredArchive>,
+        manifest: Option<&Manifest>,
+        tick: &'t mut (dyn FnMut(u64) -> bool + Send),
+    ) -> Self {
+        if is_sealed(key) || directory_of(key).is_some() {
+            return Parts::of_archive(archive.clone(), tick);
+        }
+        let part = manifest.map_or(DEFAULT_PART, |m| m.object.part_size.max(1));
+        Parts::new(store, key, archive.size(), part, manifest, tick)
+    }
+
+    /// A directory, or what is encrypted, as one archive; the archive itself checks what it reads.
+    fn of_archive(archive: Arc<StoredArchive>, tick: &'t mut (dyn FnMut(u64) -> bool + Send)) -> Self {
         let size = archive.len().unwrap_or(0);
         let fetch = move |_, from, to: u64| {
             let mut bytes = vec![0; usize::try_from(to - from).unwrap_or(0)];
@@ -387,27 +461,46 @@ impl<'t> Parts<'t> {
                 },
             }
         };
-        Parts::fetched_by(fetch, size, DEFAULT_PART, tick)
+        // One by one: the archive keeps the part at hand that it read last.
+        Parts::fetched_by(fetch, size, DEFAULT_PART, 1, tick)
     }
 
-    /// `fetch` is given the part's number, its begin and its end.
+    /// `fetch` is given the part's number, its begin and its end, on each of several threads.
     fn fetched_by(
-        fetch: impl Fn(usize, u64, u64) -> Fetched + Send + 'static,
+        fetch: impl Fn(usize, u64, u64) -> Fetched + Send + Sync + 'static,
         size: u64,
         part: u64,
+        threads: usize,
         tick: &'t mut (dyn FnMut(u64) -> bool + Send),
     ) -> Self {
-        let (send, parts) = crossbeam_channel::bounded(2);
-        std::thread::spawn(move || {
-            for (i, from) in (0..size).step_by(usize::try_from(part).unwrap_or(usize::MAX)).enumerate() {
-                let fetched = fetch(i, from, size.min(from.saturating_add(part)));
-                let last = !matches!(fetched, Fetched::Part(_));
-                if send.send(fetched).is_err() || last {
-                    return;
-                }
-            }
-        });
-        Parts { parts, current: bytes::Bytes::new(), position: 0, size, tick, wrong: None, failed: None }
+        let step = usize::try_from(part).unwrap_or(usize::MAX);
+        let fetch = Arc::new(fetch);
+        let parts = (0..threads)
+            .map(|thread| {
+                let (send, parts) = crossbeam_channel::bounded(1);
+                let fetch = fetch.clone();
+                std::thread::spawn(move || {
+                    for (i, from) in (0..size).step_by(step).enumerate().skip(thread).step_by(threads) {
+                        let fetched = fetch(i, from, size.min(from.saturating_add(part)));
+                        let last = !matches!(fetched, Fetched::Part(_));
+                        if send.send(fetched).is_err() || last {
+                            return;
+                        }
+                    }
+                });
+                parts
+            })
+            .collect();
+        Parts {
+            parts,
+            turn: 0,
+            current: bytes::Bytes::new(),
+            position: 0,
+            size,
+            tick,
+            wrong: None,
+            failed: None,
+        }
     }
 
     fn at_end(&mut self) -> Result<bool, WalkError> {
@@ -418,20 +511,22 @@ impl<'t> Parts<'t> {
 impl Read for Parts<'_> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         while self.current.is_empty() {
-            match self.parts.recv() {
-                Err(_) => return Ok(0),
-                Ok(Fetched::Part(p)) => {
+            // Where one thread's turn brings nothing there is no later part either.
+            let Some(Ok(fetched)) = self.parts.get(self.turn).map(|p| p.recv()) else { return Ok(0) };
+            self.turn = (self.turn + 1) % self.parts.len();
+            match fetched {
+                Fetched::Part(p) => {
                     if !(self.tick)(p.len() as u64) {
                         self.failed = Some(KeepError::Cancelled);
                         return Err(io::Error::other("stopped"));
                     }
                     self.current = p;
                 }
-                Ok(Fetched::Wrong(why)) => {
+                Fetched::Wrong(why) => {
                     self.wrong = Some(why);
                     return Err(io::Error::other("a part is wrong"));
                 }
-                Ok(Fetched::Failed(e)) => {
+                Fetched::Failed(e) => {
                     self.failed = Some(e);
                     return Err(io::Error::other("a part could not be read"));
                 }

@@ -3,16 +3,17 @@
 use std::io::{BufReader, Read};
 
 use bstr::ByteSlice;
-use pgkeep_archive::{Algorithm, ScriptEvent, ScriptReader, file_decoder};
+use pgkeep_archive::{Algorithm, RangeReader, ScriptEvent, ScriptReader, file_decoder};
 use pgkeep_store::Store;
 use xxhash_rust::xxh3::Xxh3;
 
+use crate::encryption::Identities;
 use crate::error::{KeepError, Result};
 use crate::fingerprint::{Fingerprint, RowHasher, large_object};
 use crate::found::{FoundRows, FoundTable};
+use crate::globals::read_globals;
 use crate::manifest::Manifest;
-use crate::object::StoredArchive;
-use crate::verify::{DEFAULT_PART, Parts, Verified};
+use crate::verify::{Parts, Verified, open};
 
 /// Reads a script that pgkeep wrote once, from its first byte to its last: the object's size, the hash of each part,
 /// that it unpacks to its end and is a whole script, and that rows and large objects are those of the manifest.
@@ -20,26 +21,21 @@ use crate::verify::{DEFAULT_PART, Parts, Verified};
 /// Words of the schema are checked by the hashes alone.
 ///
 /// # Errors
-/// `Damaged` naming the first thing that is wrong.
+/// `Damaged` naming the first thing that is wrong; `Locked` where it is encrypted and no identity fits.
 pub fn verify_script(
     store: &Store,
     key: &str,
     manifest: Option<&Manifest>,
+    identities: &Identities,
     tick: &mut (dyn FnMut(u64) -> bool + Send),
 ) -> Result<Verified> {
-    let object = StoredArchive::open(store, key)?;
+    let object = open(store, key, manifest, identities)?;
     let url = object.url();
     let damaged = |why: String| KeepError::Damaged { object: url.clone(), why };
-    if let Some(m) = manifest.filter(|m| m.object.size != object.size()) {
-        return Err(damaged(format!(
-            "it has {} bytes and the manifest says {}",
-            object.size(),
-            m.object.size
-        )));
-    }
-    let codec = Algorithm::of_file(&store.get_range(key, 0..object.size().min(8))?);
-    let part = manifest.map_or(DEFAULT_PART, |m| m.object.part_size.max(1));
-    let mut stream = Parts::new(store, key, object.size(), part, manifest, tick);
+    let mut magic = Vec::new();
+    RangeReader::new(&object, 0).take(8).read_to_end(&mut magic).map_err(|e| damaged(e.to_string()))?;
+    let codec = Algorithm::of_file(&magic);
+    let mut stream = Parts::of(store, key, &object, manifest, tick);
     let walked = match file_decoder(codec, &mut stream) {
         Ok(plain) => walk(plain),
         Err(e) => Err(e.to_string()),
@@ -54,6 +50,9 @@ pub fn verify_script(
     let found = walked.map_err(damaged)?;
     if let Some(m) = manifest {
         compare(m, &found).map_err(damaged)?;
+        if m.globals.is_some() {
+            read_globals(store, m, identities)?;
+        }
     }
     Ok(Verified {
         size: object.size(),
@@ -64,6 +63,7 @@ pub fn verify_script(
         rows: found.tables.iter().map(|t| t.fingerprint.rows).sum(),
         bytes: found.tables.iter().map(|t| t.fingerprint.bytes).sum(),
         against_manifest: manifest.is_some(),
+        unread: false,
         found: FoundRows {
             tables: found.tables,
             large_objects: (found.large_objects.rows > 0).then_some(found.large_objects),

@@ -9,7 +9,21 @@ fn a_manifest_of_version_1_is_read_and_written_the_same() {
     let manifest = Manifest::from_json(json, "fixture").unwrap();
     assert_eq!(manifest.dump.totals().0, 1000);
     assert_eq!(manifest.dump.large_objects.unwrap().bytes, 5);
-    assert_eq!(String::from_utf8(manifest.to_json()).unwrap(), String::from_utf8(json.to_vec()).unwrap());
+    let written = String::from_utf8(manifest.to_json()).unwrap();
+    let (fields, digest) = written.rsplit_once(",\n  \"digest\": ").unwrap();
+    assert_eq!(format!("{fields}\n}}\n"), String::from_utf8(json.to_vec()).unwrap());
+    assert_eq!(digest.len(), 64 + 5, "the version's first manifests had no digest");
+}
+
+#[test]
+fn a_manifest_that_was_edited_is_refused() {
+    let manifest = Manifest::from_json(include_bytes!("fixtures/manifest-v1.json"), "fixture").unwrap();
+    let json = String::from_utf8(manifest.to_json()).unwrap();
+    assert_eq!(Manifest::from_json(json.as_bytes(), "x").unwrap(), manifest);
+    let edited = json.replacen("\"rows\": 1000", "\"rows\": 1001", 1);
+    assert_ne!(edited, json);
+    let e = Manifest::from_json(edited.as_bytes(), "x").unwrap_err().to_string();
+    assert!(e.contains("edited or damaged after it was written"), "{e}");
 }
 
 #[test]

@@ -123,7 +123,9 @@ fn a_session_token_is_sent_and_stays_out_of_errors() {
 fn an_upload_arrives_whatever_the_url_says_about_how() {
     for query in [
         "&checksum=sha256",
+        "&checksum=crc64nvme",
         "&checksum=none",
+        "&retry-for=5s&part-limit=9",
         "&unsigned-payload=true",
         "&unsigned-payload=true&checksum=sha256",
         "&path-style=true&storage-class=STANDARD",

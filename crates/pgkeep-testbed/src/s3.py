@@ -3,6 +3,7 @@ the judge of what is in a bucket shares no code with what put it there.
 
     s3.py create|create-locking|drop|keys|uploads BUCKET
     s3.py get|put|delete|size BUCKET KEY [FILE]
+    s3.py get-all BUCKET PREFIX FOLDER
 """
 import datetime, hashlib, hmac, http.client, os, sys, urllib.parse
 import xml.etree.ElementTree as ET
@@ -97,6 +98,13 @@ elif command == "uploads":
 elif command == "get":
     with open(rest[1], "wb") as file:
         call("GET", bucket, rest[0], to=file)
+elif command == "get-all":
+    for key, _ in keys(bucket):
+        if key.startswith(rest[0]):
+            path = os.path.join(rest[1], key[len(rest[0]):])
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "wb") as file:
+                call("GET", bucket, key, to=file)
 elif command == "put":
     with open(rest[1], "rb") as file:
         call("PUT", bucket, rest[0], body=file.read())

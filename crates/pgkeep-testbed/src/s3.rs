@@ -115,6 +115,11 @@ impl Bucket {
         self.call("get", &[key, path.to_str().expect("a UTF-8 path")]);
     }
 
+    /// Writes every object whose key begins with `prefix` into a folder, as `aws s3 cp --recursive` does.
+    pub fn download_all(&self, prefix: &str, folder: &Path) {
+        self.call("get-all", &[prefix, folder.to_str().expect("a UTF-8 path")]);
+    }
+
     /// Makes (or replaces) an object from a file.
     pub fn upload(&self, key: &str, path: &Path) {
         self.call("put", &[key, path.to_str().expect("a UTF-8 path")]);

@@ -18,6 +18,7 @@ pub(crate) enum Exit {
     Clock = 8,
     Overdue = 9,
     Degraded = 10,
+    Incomplete = 11,
     Cancelled = 130,
 }
 
@@ -95,8 +96,11 @@ impl From<KeepError> for Failure {
             KeepError::NoSuchBackup { .. } | KeepError::Ambiguous { .. } => {
                 Failure::new(Exit::Failed, "no-such-backup", e.to_string())
             }
+            KeepError::Locked { .. } => Failure::new(Exit::Failed, "locked", e.to_string()),
+            KeepError::Key { .. } => Failure::new(Exit::Usage, "key", e.to_string()),
+            KeepError::DrillRecord { .. } => Failure::new(Exit::Differs, "damaged", e.to_string()),
+            KeepError::KeyTemplate { .. } | KeepError::DrillKey { .. } => Failure::usage(e.to_string()),
             KeepError::Busy { .. } => Failure::new(Exit::Failed, "busy", e.to_string()),
-            KeepError::KeyTemplate { .. } => Failure::usage(e.to_string()),
             other => Failure::new(Exit::Failed, "failed", other.to_string()),
         }
     }

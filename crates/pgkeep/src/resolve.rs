@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
-use pgkeep_keep::{
-    Catalogue, KeepError, Manifest, StoredArchive, TOC_FILE, Wanted, directory_of, look_whole,
-};
+use pgkeep_archive::TOC_FILE;
+use pgkeep_keep::encryption::{EXTENSION, Identities, is_sealed, name_recipients};
+use pgkeep_keep::{Catalogue, KeepError, Listed, Manifest, StoredArchive, Wanted, directory_of, look_whole};
 use pgkeep_store::Store;
 
 use crate::config::Config;
 use crate::failure::{Exit, Failure, Result};
+use crate::keys::IdentityFlags;
 use crate::show::warn;
 use crate::stores::{Holding, Holdings, StoreFlags};
 
@@ -18,14 +19,43 @@ pub(crate) struct Found {
     pub(crate) key: String,
     /// `None` for an archive without one, such as pg_dump's own.
     pub(crate) manifest: Option<Manifest>,
+    /// How the keys of what lies beside the manifest begin; `None` without a manifest.
+    pub(crate) stem: Option<String>,
     /// Names of further stores that have a copy.
     pub(crate) elsewhere: Vec<String>,
+    keys: IdentityFlags,
 }
 
 impl Found {
+    /// The backup of this manifest in this store, wherever else it may be.
+    pub(crate) fn kept(store: &Store, listed: &Listed, manifest: Manifest) -> Found {
+        let (key, stem) = (manifest.object.key.clone(), Some(format!("{}/{}", listed.name, listed.id)));
+        let (elsewhere, keys) = (Vec::new(), IdentityFlags::default());
+        Found { store: store.clone(), key, manifest: Some(manifest), stem, elsewhere, keys }
+    }
+
+    /// The same, to be read with these keys where it is encrypted.
+    pub(crate) fn with_keys(self, keys: &IdentityFlags) -> Found {
+        Found { keys: keys.clone(), ..self }
+    }
+
     /// The archive, to be read at random.
     pub(crate) fn archive(&self) -> Result<StoredArchive> {
-        Ok(StoredArchive::open(&self.store, &self.key)?)
+        let identities = self.identities()?;
+        StoredArchive::open(&self.store, &self.key, &identities).map_err(|e| self.locked(e))
+    }
+
+    /// The secret keys, whose files are read only where something is encrypted.
+    pub(crate) fn identities(&self) -> Result<Identities> {
+        if is_sealed(&self.key) { self.keys.read() } else { Ok(Identities::none()) }
+    }
+
+    /// Whose keys open it, where that is what failed.
+    pub(crate) fn locked(&self, e: KeepError) -> Failure {
+        match &self.manifest {
+            Some(m) => name_recipients(e, m).into(),
+            None => e.into(),
+        }
     }
 
     /// Says with a failure to read this copy where another one is.
@@ -70,8 +100,7 @@ pub(crate) fn resolve(words: &str, stores: &StoreFlags, config: &Config) -> Resu
         match found {
             Ok(manifest) => {
                 let elsewhere = copies[i + 1..].iter().map(|c| c.name.clone()).collect();
-                let key = manifest.object.key.clone();
-                return Ok(Found { store: store.clone(), key, manifest: Some(manifest), elsewhere });
+                return Ok(Found { elsewhere, ..Found::kept(store, &listed, manifest) });
             }
             Err(e) => {
                 if copies.len() > 1 {
@@ -92,7 +121,14 @@ fn foreign(words: &str, holdings: &Holdings) -> Option<Found> {
         let found = h.others.iter().find(|o| o.key == words || o.key == toc)?;
         Some((h.catalogue.store().clone(), found.key.clone()))
     })?;
-    Some(Found { store, key, manifest: None, elsewhere: Vec::new() })
+    Some(Found {
+        store,
+        key,
+        manifest: None,
+        stem: None,
+        elsewhere: Vec::new(),
+        keys: IdentityFlags::default(),
+    })
 }
 
 fn by_place(words: &str) -> Result<Found> {
@@ -101,8 +137,9 @@ fn by_place(words: &str) -> Result<Found> {
     let (folder, file) = split(directory.as_deref().unwrap_or(words));
     let store = Store::open(&folder)?;
     let ends = [".manifest.json", ".dump", ".dir", ".sql", ".sql.gz", ".sql.zst", ".sql.lz4"];
-    let stem = ends.iter().find_map(|end| file.strip_suffix(end));
-    let manifest_key = stem.map(|s| format!("{s}.manifest.json"));
+    let plain = file.strip_suffix(EXTENSION).unwrap_or(&file);
+    let stem = ends.iter().find_map(|end| plain.strip_suffix(end)).map(str::to_owned);
+    let manifest_key = stem.as_ref().map(|s| format!("{s}.manifest.json"));
     let catalogue = Catalogue::new(store.clone());
     let manifest = match manifest_key {
         Some(key) if store.head(&key).is_ok() => Some(catalogue.manifest_at(&key)?),
@@ -115,10 +152,19 @@ fn by_place(words: &str) -> Result<Found> {
     };
     // Below the store's own URL, where a template put it; the manifest lies one folder deep.
     if manifest.is_some() && directory_of(&key).unwrap_or(&key).contains('/') {
-        let (above, _) = split(&folder);
-        return Ok(Found { store: Store::open(&above)?, key, manifest, elsewhere: Vec::new() });
+        let (above, name) = split(&folder);
+        let stem = stem.map(|stem| format!("{name}/{stem}"));
+        return Ok(Found {
+            store: Store::open(&above)?,
+            key,
+            manifest,
+            stem,
+            elsewhere: Vec::new(),
+            keys: IdentityFlags::default(),
+        });
     }
-    Ok(Found { store, key, manifest, elsewhere: Vec::new() })
+    let stem = stem.filter(|_| manifest.is_some());
+    Ok(Found { store, key, manifest, stem, elsewhere: Vec::new(), keys: IdentityFlags::default() })
 }
 
 /// The path or URL of an archive in the directory format, without its end: a folder on this machine is looked at,

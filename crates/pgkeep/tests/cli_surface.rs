@@ -44,7 +44,7 @@ fn words_that_make_no_sense_are_refused_with_the_way_out() {
     refused(&["restore", "x@latest"], &["--into"]);
     refused(&["restore", "x@latest", "--into", db, "--if-exists"], &["--clean"]);
     refused(&["verify"], &["BACKUP"]);
-    refused(&["backup", db, "--format", "tar"], &["tar", "custom, plain"]);
+    refused(&["backup", db, "--format", "tar"], &["tar", "custom, directory, plain"]);
     refused(&["convert", "x.dump", "--format", "plain"], &["--to"]);
     refused(&["convert", "x.dump", "--format", "custom", "--to", "y"], &["--format plain"]);
     refused(&["completions", "cobol"], &["cobol", "bash"]);

@@ -80,6 +80,22 @@ fn a_dropped_table_comes_back_beside_the_others_and_a_living_one_is_not_touched(
 }
 
 #[test]
+fn a_sequence_that_is_there_and_used_by_others_keeps_its_value() {
+    let source = Database::create(&Server::major(18), "shop");
+    source
+        .psql("create sequence n; create table t (i int default nextval('n')); insert into t default values");
+    let backup = Backup::of(&source, &[]);
+    let target = Database::create(source.server(), "live");
+    restore(&backup.file(), &target, &[]);
+    target.psql("drop table t; select setval('n', 1000)");
+    let result = restore(&backup.file(), &target, &["-t", "t"]);
+    assert_eq!(
+        (target.psql("select nextval('n')").as_str(), result["proven"].as_bool()),
+        ("1001", Some(true))
+    );
+}
+
+#[test]
 fn a_plan_tells_everything_and_changes_nothing() {
     let (source, backup) = sample(17);
     let target = Database::create(source.server(), "planned");

@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use bstr::ByteSlice;
 use pgkeep_archive::{DumpId, Entry};
 
-use super::piece_writer::PieceWriter;
+use super::sink::PieceSink;
 use crate::conn::Client;
 use crate::error::Result;
 use crate::fingerprint::Fingerprint;
-use crate::large_objects::{Objects, read};
+use crate::large_objects::read;
 
 /// The oids of each BLOBS entry: from 17 on listed in the definition of the BLOB METADATA entry that it depends on
 /// (one oid a line), before that one BLOB entry each, whose tag is the oid.
@@ -36,25 +36,7 @@ pub(super) fn by_entry(entries: &[Entry]) -> HashMap<DumpId, Vec<u32>> {
         .collect()
 }
 
-/// Reads objects in the session's snapshot and writes them into the piece's block.
-pub(super) fn copy(
-    client: &mut Client,
-    oids: &[u32],
-    writer: &mut PieceWriter<'_, '_, '_>,
-) -> Result<Fingerprint> {
-    read(client, oids, writer)
-}
-
-impl Objects for PieceWriter<'_, '_, '_> {
-    fn begin(&mut self, oid: u32) -> Result<()> {
-        self.begin_blob(oid)
-    }
-
-    fn bytes(&mut self, bytes: &[u8]) -> Result<()> {
-        if bytes.is_empty() { Ok(()) } else { self.write_blob(bytes) }
-    }
-
-    fn end(&mut self) -> Result<()> {
-        self.end_blob()
-    }
+/// Reads objects in the session's snapshot and writes them into the piece.
+pub(super) fn copy(client: &mut Client, oids: &[u32], sink: &mut dyn PieceSink) -> Result<Fingerprint> {
+    read(client, oids, sink)
 }

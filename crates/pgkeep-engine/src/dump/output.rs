@@ -9,10 +9,12 @@ use std::io::Write;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use pgkeep_archive::{DumpId, LargeObjectText, Layout, Placed};
+use pgkeep_archive::{BlockKind, Compression, Compressor, DumpId, LargeObjectText, Layout, Placed};
 
+use super::piece_writer::PieceWriter;
 use super::script::ScriptTexts;
-use super::{DumpTarget, ObjectTarget};
+use super::sink::{Output, PieceSink};
+use super::{DumpTarget, ObjectTarget, not_one_file};
 use crate::cancel::Cancel;
 use crate::error::{EngineError, ErrorKind, Result};
 
@@ -99,27 +101,29 @@ struct State<'a> {
 }
 
 /// See the module.
-pub(super) struct Output<'a> {
+pub(crate) struct OneFile<'a> {
     state: Mutex<State<'a>>,
     changed: Condvar,
     spare: Spare,
     ordered: bool,
     /// For a script, its `standard_conforming_strings`.
     script: Option<bool>,
-    capacity: usize,
+    /// Bytes of one piece that may wait in the memory of its worker.
+    bound: usize,
     cancel: Cancel,
 }
 
-impl<'a> Output<'a> {
-    /// Begins the archive, or with `texts` the script. `capacity` bounds the bytes of finished pieces that wait.
+impl<'a> OneFile<'a> {
+    /// Begins the archive, or with `texts` the script. `bound` is for the bytes of a piece in the making; finished
+    /// pieces that wait may take twice of it, all together.
     pub(super) fn begin(
         target: DumpTarget<'a>,
         layout: Layout,
         texts: Option<ScriptTexts>,
         expected: u64,
-        capacity: usize,
+        bound: usize,
         cancel: Cancel,
-    ) -> Result<Output<'a>> {
+    ) -> Result<OneFile<'a>> {
         let script = texts.as_ref().map(|t| t.standard_strings);
         let head_len = if script.is_some() { 0 } else { layout.head_len() };
         let mut ordered = script.is_some();
@@ -128,6 +132,7 @@ impl<'a> Output<'a> {
                 o.begin(head_len, expected)?;
                 Sink::Object(o)
             }
+            DumpTarget::Directory(_) => return Err(not_one_file()),
             DumpTarget::Pipe(p) => {
                 ordered = true;
                 if script.is_none() {
@@ -139,7 +144,7 @@ impl<'a> Output<'a> {
         let writer = Some(Writer { sink, position: head_len, placed: Vec::new(), texts });
         let state = State { writer, ready: BTreeMap::new(), ready_bytes: 0, next: 0, layout, failed: false };
         let (state, changed, spare) = (Mutex::new(state), Condvar::new(), Spare::default());
-        Ok(Output { state, changed, spare, ordered, script, capacity, cancel })
+        Ok(OneFile { state, changed, spare, ordered, script, bound, cancel })
     }
 
     /// Whether a script is written: pieces are then text without framing.
@@ -162,26 +167,6 @@ impl<'a> Output<'a> {
         self.spare.give(buffer);
     }
 
-    /// The dump id under which a piece is first written.
-    pub(super) fn first_id(&self, piece: usize) -> DumpId {
-        self.lock().layout.pieces()[piece].id
-    }
-
-    /// A fresh dump id for a piece that is written again after a part of it was written already.
-    pub(super) fn fresh_id(&self) -> Result<DumpId> {
-        if self.ordered {
-            return Err(EngineError::new(
-                ErrorKind::ConnectionLost,
-                "writing in order",
-                "the piece was partly written, and neither a pipe nor a script can take it again",
-            )
-            .hint("run the backup again, or write the custom format to a folder or bucket, where a piece can be read again"));
-        }
-        self.lock().layout.spare_id().ok_or_else(|| {
-            EngineError::new(ErrorKind::ConnectionLost, "reading data", "too many connections were lost")
-        })
-    }
-
     /// Hands over a finished piece. Returns once it is written or waits within the bound.
     pub(super) fn submit(&self, piece: usize, id: DumpId, block: Block) -> Result<()> {
         let mut state = self.lock();
@@ -193,7 +178,7 @@ impl<'a> Output<'a> {
                 state.ready.insert(piece, (id, block));
                 return self.drain(state);
             }
-            if state.ready_bytes + block.len <= self.capacity {
+            if state.ready_bytes + block.len <= self.bound * 2 {
                 state.ready_bytes += block.len;
                 state.ready.insert(piece, (id, block));
                 return Ok(());
@@ -220,36 +205,6 @@ impl<'a> Output<'a> {
             }
             state = self.wait(state);
         }
-    }
-
-    /// Ends the archive and gives its length.
-    pub(super) fn finish(self) -> Result<u64> {
-        let state = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let Some(mut writer) = state.writer.filter(|_| !state.failed && state.ready.is_empty()) else {
-            return Err(EngineError::new(
-                ErrorKind::Other,
-                "finishing the archive",
-                "a piece was not written",
-            ));
-        };
-        if let Some(text) = writer.texts.as_mut().map(|t| std::mem::take(&mut t.last)) {
-            writer.write(&text)?;
-        }
-        match writer.sink {
-            Sink::Object(o) if self.script.is_some() => o.finish(Vec::new())?,
-            Sink::Object(o) => {
-                let head = state.layout.finish(&writer.placed, writer.position)?;
-                o.finish(head)?;
-            }
-            Sink::Pipe(p) => p.flush().map_err(pipe_error)?,
-        }
-        Ok(writer.position)
-    }
-
-    /// Makes every waiting worker give up.
-    pub(super) fn fail(&self) {
-        self.lock().failed = true;
-        self.changed.notify_all();
     }
 
     /// Writes what is ready, then gives the writer back.
@@ -300,9 +255,73 @@ impl<'a> Output<'a> {
     }
 }
 
+impl Output for OneFile<'_> {
+    fn compressor(&self, compression: Compression) -> Result<Compressor> {
+        let new = if self.is_script() { Compressor::for_files } else { Compressor::new };
+        Ok(new(compression)?)
+    }
+
+    fn first_id(&self, piece: usize) -> DumpId {
+        self.lock().layout.pieces()[piece].id
+    }
+
+    fn fresh_id(&self) -> Result<DumpId> {
+        if self.ordered {
+            return Err(EngineError::new(
+                ErrorKind::ConnectionLost,
+                "writing in order",
+                "the piece was partly written, and neither a pipe nor a script can take it again",
+            )
+            .hint("run the backup again, or write the custom format to a folder or bucket, where a piece can be read again"));
+        }
+        self.lock().layout.spare_id().ok_or_else(|| {
+            EngineError::new(ErrorKind::ConnectionLost, "reading data", "too many connections were lost")
+        })
+    }
+
+    fn begin<'w>(
+        &'w self,
+        compressor: &'w mut Compressor,
+        piece: usize,
+        id: DumpId,
+        kind: BlockKind,
+        _bytes: u64,
+    ) -> Box<dyn PieceSink + 'w> {
+        Box::new(PieceWriter::begin(self, compressor, piece, id, kind, self.bound))
+    }
+
+    fn fail(&self) {
+        self.lock().failed = true;
+        self.changed.notify_all();
+    }
+
+    fn finish(self: Box<Self>) -> Result<u64> {
+        let state = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let Some(mut writer) = state.writer.filter(|_| !state.failed && state.ready.is_empty()) else {
+            return Err(EngineError::new(
+                ErrorKind::Other,
+                "finishing the archive",
+                "a piece was not written",
+            ));
+        };
+        if let Some(text) = writer.texts.as_mut().map(|t| std::mem::take(&mut t.last)) {
+            writer.write(&text)?;
+        }
+        match writer.sink {
+            Sink::Object(o) if self.script.is_some() => o.finish(Vec::new())?,
+            Sink::Object(o) => {
+                let head = state.layout.finish(&writer.placed, writer.position)?;
+                o.finish(head)?;
+            }
+            Sink::Pipe(p) => p.flush().map_err(pipe_error)?,
+        }
+        Ok(writer.position)
+    }
+}
+
 /// The output while one piece has it. Dropped without [`Stream::end`], what was written stays as a dead block.
 pub(super) struct Stream<'o, 'a> {
-    output: &'o Output<'a>,
+    output: &'o OneFile<'a>,
     writer: Option<Writer<'a>>,
     piece: usize,
     id: DumpId,

@@ -6,14 +6,16 @@ use pgkeep_archive::{
     push_blob_start, push_chunk_head,
 };
 
-use super::output::{Block, Output, Stream};
+use super::output::{Block, OneFile, Stream};
+use super::sink::PieceSink;
 use crate::error::Result;
+use crate::large_objects::Objects;
 
 /// Compressed bytes of one chunk; also the unit in which memory is taken.
 const CHUNK: usize = 256 << 10;
 
 pub(super) struct PieceWriter<'w, 'o, 'a> {
-    output: &'o Output<'a>,
+    output: &'o OneFile<'a>,
     compressor: &'w mut Compressor,
     piece: usize,
     id: DumpId,
@@ -32,7 +34,7 @@ pub(super) struct PieceWriter<'w, 'o, 'a> {
 
 impl<'w, 'o, 'a> PieceWriter<'w, 'o, 'a> {
     pub(super) fn begin(
-        output: &'o Output<'a>,
+        output: &'o OneFile<'a>,
         compressor: &'w mut Compressor,
         piece: usize,
         id: DumpId,
@@ -61,98 +63,12 @@ impl<'w, 'o, 'a> PieceWriter<'w, 'o, 'a> {
         }
     }
 
-    /// Takes text of the piece (or of the large object that was begun).
-    pub(super) fn write(&mut self, text: &[u8]) -> Result<()> {
-        self.compressor.write(text, &mut self.chunk)?;
-        if self.chunk.len() >= CHUNK || self.compressor.makes_frames() { self.flush_chunk() } else { Ok(()) }
-    }
-
-    /// Bytes of text that suit one call of [`write`](Self::write) best.
-    pub(super) fn input_size(&self) -> usize {
-        self.compressor.input_size()
-    }
-
-    /// Takes bytes of the large object that was begun.
-    pub(super) fn write_blob(&mut self, bytes: &[u8]) -> Result<()> {
-        let Some(text) = &mut self.objects else { return self.write(bytes) };
-        text.bytes(bytes, &mut self.statements);
-        if self.statements.len() < self.compressor.input_size() { Ok(()) } else { self.flush_statements() }
-    }
-
     fn flush_statements(&mut self) -> Result<()> {
         if self.statements.is_empty() {
             return Ok(());
         }
         let text = std::mem::take(&mut self.statements);
         self.write(&text)
-    }
-
-    pub(super) fn begin_blob(&mut self, oid: u32) -> Result<()> {
-        if let Some(text) = &mut self.objects {
-            text.begin(oid, &mut self.statements);
-            return Ok(());
-        }
-        let mut out = Vec::new();
-        push_blob_start(&mut out, oid);
-        self.in_blob = true;
-        self.put(out)
-    }
-
-    pub(super) fn end_blob(&mut self) -> Result<()> {
-        if let Some(text) = &mut self.objects {
-            text.end(&mut self.statements);
-            return Ok(());
-        }
-        self.compressor.finish(&mut self.chunk)?;
-        self.flush_chunk()?;
-        let mut out = Vec::new();
-        push_blob_end(&mut out);
-        self.in_blob = false;
-        self.put(out)
-    }
-
-    /// The piece is whole: its block goes to the archive.
-    pub(super) fn finish(mut self) -> Result<()> {
-        self.flush_statements()?;
-        if self.kind == BlockKind::Data || self.objects.is_some() {
-            self.compressor.finish(&mut self.chunk)?;
-            self.flush_chunk()?;
-        }
-        if self.objects.is_none() {
-            let mut out = Vec::new();
-            match self.kind {
-                BlockKind::Data => end_block(&mut out),
-                BlockKind::Blobs => end_blobs(&mut out),
-            }
-            self.put(out)?;
-        }
-        self.output.recycle(std::mem::take(&mut self.chunk));
-        match self.stream.take() {
-            Some(stream) => stream.end(),
-            None => self.output.submit(self.piece, self.id, std::mem::take(&mut self.block)),
-        }
-    }
-
-    /// Gives the piece up. True if a part of it is in the archive already, as a dead block that readers skip: it
-    /// must then be written again under another id.
-    pub(super) fn abandon(mut self) -> Result<bool> {
-        self.compressor.reset()?;
-        let Some(mut stream) = self.stream.take() else { return Ok(false) };
-        if self.objects.is_some() {
-            return Ok(true);
-        }
-        let mut out = Vec::new();
-        match self.kind {
-            BlockKind::Data => end_block(&mut out),
-            BlockKind::Blobs => {
-                if self.in_blob {
-                    push_blob_end(&mut out);
-                }
-                end_blobs(&mut out);
-            }
-        }
-        stream.write(&out)?;
-        Ok(true)
     }
 
     fn flush_chunk(&mut self) -> Result<()> {
@@ -185,5 +101,93 @@ impl<'w, 'o, 'a> PieceWriter<'w, 'o, 'a> {
             self.stream = Some(stream);
         }
         Ok(())
+    }
+}
+
+impl Objects for PieceWriter<'_, '_, '_> {
+    fn begin(&mut self, oid: u32) -> Result<()> {
+        if let Some(text) = &mut self.objects {
+            text.begin(oid, &mut self.statements);
+            return Ok(());
+        }
+        let mut out = Vec::new();
+        push_blob_start(&mut out, oid);
+        self.in_blob = true;
+        self.put(out)
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) -> Result<()> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        let Some(text) = &mut self.objects else { return self.write(bytes) };
+        text.bytes(bytes, &mut self.statements);
+        if self.statements.len() < self.compressor.input_size() { Ok(()) } else { self.flush_statements() }
+    }
+
+    fn end(&mut self) -> Result<()> {
+        if let Some(text) = &mut self.objects {
+            text.end(&mut self.statements);
+            return Ok(());
+        }
+        self.compressor.finish(&mut self.chunk)?;
+        self.flush_chunk()?;
+        let mut out = Vec::new();
+        push_blob_end(&mut out);
+        self.in_blob = false;
+        self.put(out)
+    }
+}
+
+impl PieceSink for PieceWriter<'_, '_, '_> {
+    fn write(&mut self, text: &[u8]) -> Result<()> {
+        self.compressor.write(text, &mut self.chunk)?;
+        if self.chunk.len() >= CHUNK || self.compressor.makes_frames() { self.flush_chunk() } else { Ok(()) }
+    }
+
+    fn input_size(&self) -> usize {
+        self.compressor.input_size()
+    }
+
+    fn finish(mut self: Box<Self>) -> Result<()> {
+        self.flush_statements()?;
+        if self.kind == BlockKind::Data || self.objects.is_some() {
+            self.compressor.finish(&mut self.chunk)?;
+            self.flush_chunk()?;
+        }
+        if self.objects.is_none() {
+            let mut out = Vec::new();
+            match self.kind {
+                BlockKind::Data => end_block(&mut out),
+                BlockKind::Blobs => end_blobs(&mut out),
+            }
+            self.put(out)?;
+        }
+        self.output.recycle(std::mem::take(&mut self.chunk));
+        match self.stream.take() {
+            Some(stream) => stream.end(),
+            None => self.output.submit(self.piece, self.id, std::mem::take(&mut self.block)),
+        }
+    }
+
+    /// What is in the archive already stays as a dead block that readers skip.
+    fn abandon(mut self: Box<Self>) -> Result<bool> {
+        self.compressor.reset()?;
+        let Some(mut stream) = self.stream.take() else { return Ok(false) };
+        if self.objects.is_some() {
+            return Ok(true);
+        }
+        let mut out = Vec::new();
+        match self.kind {
+            BlockKind::Data => end_block(&mut out),
+            BlockKind::Blobs => {
+                if self.in_blob {
+                    push_blob_end(&mut out);
+                }
+                end_blobs(&mut out);
+            }
+        }
+        stream.write(&out)?;
+        Ok(true)
     }
 }

@@ -6,17 +6,15 @@ use std::time::Duration;
 
 use bstr::ByteSlice;
 use crossbeam_channel::RecvTimeoutError;
-use pgkeep_archive::{Algorithm, BlockKind, Compression, Compressor, OffsetMode, Toc};
+use pgkeep_archive::{Algorithm, BlockKind, Compression, Compressor, Toc};
 
 use super::coordinator::Coordinator;
-use super::output::Output;
-use super::piece_writer::PieceWriter;
 use super::schema::read_schema;
 use super::script::ScriptTexts;
 use super::selected::{pick_pg_dump, read_rules, refuse_nothing};
 use super::work::lay_out;
 use super::worker::{self, Done, Message, Shared};
-use super::{DumpOptions, DumpReport, DumpTarget, Format};
+use super::{DumpOptions, DumpReport, DumpTarget, Format, begin_output, offset_mode};
 use crate::cancel::Cancel;
 use crate::conn::ConnInfo;
 use crate::error::{EngineError, ErrorKind, Result};
@@ -62,7 +60,7 @@ pub fn dump(
     let sequences = sequences_of(&toc);
     let toc_entries = toc.entries.len() as u64;
     let default = match options.format {
-        Format::Custom => default_compression(server_major),
+        Format::Custom | Format::Directory => default_compression(server_major),
         Format::Plain => Algorithm::Zstd.into(),
     };
     let compression = match options.compression.unwrap_or(default) {
@@ -70,13 +68,12 @@ pub fn dump(
         c => Compression { level: Some(c.level()), ..c },
     };
 
-    let mode = match target {
-        DumpTarget::Object(_) if options.format == Format::Custom => OffsetMode::Known,
-        _ => OffsetMode::Unknown,
-    };
+    let mode = offset_mode(&target, options.format)?;
     let work = lay_out(toc, &names, &rules, &mut coordinator, options, compression, mode)?;
     let (texts, head_len, archive_version) = match options.format {
-        Format::Custom => (None, work.layout.head_len(), work.layout.toc().header.version.to_string()),
+        Format::Custom | Format::Directory => {
+            (None, work.layout.head_len(), work.layout.toc().header.version.to_string())
+        }
         Format::Plain => (Some(ScriptTexts::new(&work.layout, compression)?), 0, String::new()),
     };
     let expected: u64 = work.pieces.iter().map(|p| p.bytes).sum();
@@ -85,18 +82,11 @@ pub fn dump(
     progress.enter(Phase::Data);
 
     let jobs = options.jobs.clamp(1, work.pieces.len().max(1));
-    // Finished pieces that wait may take as much as those in the making.
-    let capacity = options.piece_memory * 2;
     // The workers' own flag: one failure stops them all.
     let stop = cancel.child();
-    let output = Output::begin(
-        target,
-        work.layout,
-        texts,
-        archive_size(expected, compression),
-        capacity,
-        stop.clone(),
-    )?;
+    let expected = archive_size(expected, compression);
+    let memory = options.piece_memory;
+    let output = begin_output(target, work.layout, texts, compression, expected, memory, stop.clone())?;
     let shared = Shared {
         info: info.clone(),
         encoding: encoding.clone(),
@@ -105,8 +95,7 @@ pub fn dump(
         compression,
         pieces: work.pieces,
         next: AtomicUsize::new(0),
-        output: &output,
-        bound: options.piece_memory,
+        output: &*output,
         progress,
         cancel: stop,
     };
@@ -165,7 +154,7 @@ fn cause(e: EngineError, coordinator: &mut Coordinator) -> EngineError {
 
 /// Runs the workers to the end; the calling thread reads on the coordinator's connection what they must leave.
 fn read_all(
-    shared: &Shared<'_, '_>,
+    shared: &Shared<'_>,
     jobs: usize,
     coordinator: &mut Coordinator,
     tables: &mut [TableReport],
@@ -249,7 +238,7 @@ fn read_all(
 }
 
 fn read_deferred(
-    shared: &Shared<'_, '_>,
+    shared: &Shared<'_>,
     index: usize,
     coordinator: &mut Coordinator,
     compressor: &mut Option<Compressor>,
@@ -264,13 +253,13 @@ fn read_deferred(
     };
     let id = shared.output.first_id(index);
     let kind = if piece.table.is_some() { BlockKind::Data } else { BlockKind::Blobs };
-    let mut writer = PieceWriter::begin(shared.output, compressor, index, id, kind, shared.bound);
+    let mut writer = shared.output.begin(compressor, index, id, kind, piece.bytes);
     coordinator.client.execute("SET enable_seqscan = off; SET jit = off")?;
     if !shared.reading.is_empty() {
         coordinator.client.execute(&shared.reading)?;
     }
     let fingerprint =
-        worker::read(&mut coordinator.client, piece, &mut writer, shared, &mut Vec::new(), false)
+        worker::read(&mut coordinator.client, piece, &mut *writer, shared, &mut Vec::new(), false)
             .map_err(|e| e.during(piece.display()))?;
     writer.finish()?;
     Ok(Done { table: piece.table, fingerprint })

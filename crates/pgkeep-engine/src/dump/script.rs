@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::restrict_key::restrict_key;
 
 /// Compressed text by the piece that it stands before, and what comes after the last piece.
-pub(super) struct ScriptTexts {
+pub(crate) struct ScriptTexts {
     pub(super) before: HashMap<usize, Vec<u8>>,
     pub(super) last: Vec<u8>,
     /// `standard_conforming_strings` of the script.
@@ -16,7 +16,7 @@ pub(super) struct ScriptTexts {
 }
 
 impl ScriptTexts {
-    pub(super) fn new(layout: &Layout, compression: Compression) -> Result<ScriptTexts> {
+    pub(crate) fn new(layout: &Layout, compression: Compression) -> Result<ScriptTexts> {
         let first: HashMap<DumpId, usize> =
             layout.pieces().iter().filter(|p| p.segment == 0).map(|p| (p.entry, p.index)).collect();
         let mut compressor = Compressor::for_files(compression)?;

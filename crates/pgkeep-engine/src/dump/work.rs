@@ -114,11 +114,11 @@ pub(super) fn lay_out(
             table: Some(report),
             source: Source::Table { table: table.clone(), sql },
             ruled: rules.of(oid).is_some(),
-            end_mark: options.format == Format::Custom || p.segment + 1 == p.of,
+            end_mark: options.format != Format::Plain || p.segment + 1 == p.of,
             bytes: facts.bytes / p.of.max(1) as u64,
         });
     }
-    if mode == OffsetMode::Known {
+    if mode != OffsetMode::Unknown {
         pieces.sort_by_key(|p| std::cmp::Reverse(p.bytes));
     }
     Ok(Work { layout, pieces, tables, segment_size: segment })

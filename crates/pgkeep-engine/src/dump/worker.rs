@@ -7,9 +7,8 @@ use crossbeam_channel::Sender;
 use pgkeep_archive::{BlockKind, Compression, Compressor};
 
 use super::large_objects;
-use super::output::Output;
 use super::piece::{Piece, Source};
-use super::piece_writer::PieceWriter;
+use super::sink::{Output, PieceSink};
 use crate::cancel::Cancel;
 use crate::conn::{Client, ConnInfo};
 use crate::error::{EngineError, ErrorKind, Result};
@@ -25,7 +24,7 @@ const TRIES: u32 = 4;
 const END_OF_DATA: &[u8] = b"\\.\n\n\n";
 
 /// What all workers share.
-pub(super) struct Shared<'o, 'a> {
+pub(super) struct Shared<'o> {
     pub(super) info: ConnInfo,
     pub(super) encoding: String,
     pub(super) snapshot: String,
@@ -35,17 +34,15 @@ pub(super) struct Shared<'o, 'a> {
     pub(super) pieces: Vec<Piece>,
     /// Next in `pieces` to be taken.
     pub(super) next: AtomicUsize,
-    pub(super) output: &'o Output<'a>,
-    pub(super) bound: usize,
+    pub(super) output: &'o dyn Output,
     pub(super) progress: &'o Progress,
     pub(super) cancel: Cancel,
 }
 
-impl Shared<'_, '_> {
+impl Shared<'_> {
     /// A compressor for what is written.
     pub(super) fn compressor(&self) -> Result<Compressor> {
-        let new = if self.output.is_script() { Compressor::for_files } else { Compressor::new };
-        Ok(new(self.compression)?)
+        self.output.compressor(self.compression)
     }
 }
 
@@ -69,14 +66,14 @@ pub(super) enum Message {
 }
 
 /// Takes pieces until none is left; gives the worker's last message.
-pub(super) fn work(shared: &Shared<'_, '_>, messages: &Sender<Message>) -> Message {
+pub(super) fn work(shared: &Shared<'_>, messages: &Sender<Message>) -> Message {
     match connect(shared) {
         Err(e) => Message::NotStarted(e),
         Ok(client) => Message::Ended(take_pieces(shared, messages, client)),
     }
 }
 
-fn take_pieces(shared: &Shared<'_, '_>, messages: &Sender<Message>, client: Client) -> Result<()> {
+fn take_pieces(shared: &Shared<'_>, messages: &Sender<Message>, client: Client) -> Result<()> {
     let mut compressor = shared.compressor()?;
     let mut session = Some(client);
     // One for all pieces: megabytes that are given back and taken anew are page faults each time.
@@ -86,16 +83,10 @@ fn take_pieces(shared: &Shared<'_, '_>, messages: &Sender<Message>, client: Clie
         let mut tries = 1;
         loop {
             shared.cancel.check()?;
-            let mut writer = PieceWriter::begin(
-                shared.output,
-                &mut compressor,
-                piece.index,
-                id,
-                kind_of(piece),
-                shared.bound,
-            );
+            let mut writer =
+                shared.output.begin(&mut compressor, piece.index, id, kind_of(piece), piece.bytes);
             let read = connected(&mut session, shared)
-                .and_then(|client| read(client, piece, &mut writer, shared, &mut batch, true));
+                .and_then(|client| read(client, piece, &mut *writer, shared, &mut batch, true));
             let error = match read {
                 Ok(fingerprint) => {
                     writer.finish()?;
@@ -138,14 +129,14 @@ fn kind_of(piece: &Piece) -> BlockKind {
     }
 }
 
-fn connected<'s>(session: &'s mut Option<Client>, shared: &Shared<'_, '_>) -> Result<&'s mut Client> {
+fn connected<'s>(session: &'s mut Option<Client>, shared: &Shared<'_>) -> Result<&'s mut Client> {
     if session.is_none() {
         *session = Some(connect(shared)?);
     }
     session.as_mut().ok_or_else(EngineError::cancelled)
 }
 
-fn connect(shared: &Shared<'_, '_>) -> Result<Client> {
+fn connect(shared: &Shared<'_>) -> Result<Client> {
     let mut tries = 1;
     loop {
         let opened = Client::connect(&shared.info, &shared.cancel).and_then(|mut client| {
@@ -189,13 +180,13 @@ fn pause(cancel: &Cancel, time: Duration) -> Result<()> {
     Ok(())
 }
 
-/// Reads one piece into its block. `lock` takes the table's lock first, without waiting: the coordinator holds the
+/// Reads one piece. `lock` takes the table's lock first, without waiting: the coordinator holds the
 /// same lock, so it is refused only where DDL queues for the table, and waiting behind that would be for ever.
 pub(super) fn read(
     client: &mut Client,
     piece: &Piece,
-    writer: &mut PieceWriter<'_, '_, '_>,
-    shared: &Shared<'_, '_>,
+    writer: &mut dyn PieceSink,
+    shared: &Shared<'_>,
     batch: &mut Vec<u8>,
     lock: bool,
 ) -> Result<Fingerprint> {

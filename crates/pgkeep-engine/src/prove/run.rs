@@ -48,16 +48,8 @@ pub fn prove(
     differences.extend(sequences::compare(&mut client, &relations, sequences)?);
     let oids = if large_objects.is_some() { large_objects::oids(&mut client)? } else { Vec::new() };
 
-    let reading = Reading {
-        pieces: &work.pieces,
-        groups: large_objects::groups(&oids),
-        next: AtomicUsize::new(0),
-        found: Mutex::new((vec![Fingerprint::default(); expected.len()], Fingerprint::default())),
-        progress,
-        cancel,
-    };
-    reading.all(client, jobs, || open(target, encoding, cancel))?;
-    let (found, objects) = reading.found.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let reading = Reading::new(&work.pieces, large_objects::groups(&oids), expected.len(), progress, cancel);
+    let (found, objects) = reading.all(client, jobs, || open(target, encoding, cancel))?;
 
     let mut read = vec![false; expected.len()];
     work.pieces.iter().for_each(|p| read[p.table] = true);
@@ -83,7 +75,7 @@ pub fn prove(
     })
 }
 
-fn open(target: &ConnInfo, encoding: &str, cancel: &Cancel) -> Result<Client> {
+pub(super) fn open(target: &ConnInfo, encoding: &str, cancel: &Cancel) -> Result<Client> {
     let mut client = Client::connect(target, cancel)?;
     prepare(&mut client, encoding)?;
     // A range of tuple ids is read as such and not by looking through the whole table.
@@ -91,7 +83,8 @@ fn open(target: &ConnInfo, encoding: &str, cancel: &Cancel) -> Result<Client> {
     Ok(client)
 }
 
-struct Reading<'a> {
+/// Reads pieces of tables over several sessions.
+pub(super) struct Reading<'a> {
     pieces: &'a [Piece],
     groups: Vec<Vec<u32>>,
     next: AtomicUsize,
@@ -100,21 +93,40 @@ struct Reading<'a> {
     cancel: &'a Cancel,
 }
 
-impl Reading<'_> {
-    fn all(&self, client: Client, jobs: usize, open: impl Fn() -> Result<Client> + Sync) -> Result<()> {
+impl<'a> Reading<'a> {
+    pub(super) fn new(
+        pieces: &'a [Piece],
+        groups: Vec<Vec<u32>>,
+        tables: usize,
+        progress: &'a Progress,
+        cancel: &'a Cancel,
+    ) -> Reading<'a> {
+        let found = Mutex::new((vec![Fingerprint::default(); tables], Fingerprint::default()));
+        Reading { pieces, groups, next: AtomicUsize::new(0), found, progress, cancel }
+    }
+
+    /// Reads everything: the fingerprint of each table, and that of all large objects.
+    pub(super) fn all(
+        self,
+        client: Client,
+        jobs: usize,
+        open: impl Fn() -> Result<Client> + Sync,
+    ) -> Result<(Vec<Fingerprint>, Fingerprint)> {
         let work = self.pieces.len() + self.groups.len();
+        let this = &self;
         thread::scope(|scope| {
             let others: Vec<_> = (1..jobs.clamp(1, work.max(1)))
-                .map(|_| scope.spawn(|| open().and_then(|client| self.some(client))))
+                .map(|_| scope.spawn(|| open().and_then(|client| this.some(client))))
                 .collect();
-            let mut result = self.some(client);
+            let mut result = this.some(client);
             for other in others {
                 // A thread of ours does not panic; were it to, its pieces would be missing and differ.
                 let other = other.join().unwrap_or_else(|_| Err(crate::EngineError::cancelled()));
                 result = result.and(other);
             }
             result
-        })
+        })?;
+        Ok(self.found.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn some(&self, mut client: Client) -> Result<()> {

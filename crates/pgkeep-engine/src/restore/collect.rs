@@ -125,7 +125,7 @@ impl<'a> Collector<'a> {
         if fatal || !self.keep_going {
             return Err(error.during(super::load::during(entry)));
         }
-        let problem = RestoreProblem::new(display(entry), error);
+        let problem = RestoreProblem::new(display(entry), Some(entry.id), error);
         self.found().errors.push(problem);
         Ok(())
     }

@@ -9,8 +9,8 @@ use crate::error::Result;
 /// Bytes sent by one `lo_put`; as text they are twice as many.
 pub(super) const PUT: usize = 512 << 10;
 
-/// Statements that create the entry's objects and, if wanted, give them to their owner.
-pub(super) fn create(entry: &Entry, with_owner: bool) -> Vec<Vec<u8>> {
+/// Statements that create the entry's objects.
+pub(super) fn create(entry: &Entry) -> Vec<Vec<u8>> {
     let oids = object_oids(entry);
     let mut statements = Vec::new();
     for group in oids.chunks(1000) {
@@ -23,15 +23,15 @@ pub(super) fn create(entry: &Entry, with_owner: bool) -> Vec<Vec<u8>> {
             .into_bytes(),
         );
     }
-    let owner = bytes(&entry.owner);
-    if with_owner && !owner.is_empty() && !bytes(&entry.drop).is_empty() {
-        statements.push(for_each(
-            &oids,
-            b"ALTER LARGE OBJECT ",
-            &[b" OWNER TO ".as_slice(), &quote_ident(owner)].concat(),
-        ));
-    }
     statements
+}
+
+/// The statement that gives the entry's objects to their owner.
+pub(super) fn alter_owner(entry: &Entry) -> Option<Vec<u8>> {
+    let owner =
+        Some(bytes(&entry.owner)).filter(|owner| !owner.is_empty() && !bytes(&entry.drop).is_empty())?;
+    let after = [b" OWNER TO ".as_slice(), &quote_ident(owner)].concat();
+    Some(for_each(&object_oids(entry), b"ALTER LARGE OBJECT ", &after))
 }
 
 /// One statement for each object, sent together.

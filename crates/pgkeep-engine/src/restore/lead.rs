@@ -5,12 +5,14 @@ use pgkeep_archive::Entry;
 
 use super::clean::drops;
 use super::collect::Collector;
-use super::entry::{is_database, is_wanted, tag};
+use super::entry::{desc, is_database, is_wanted, tag};
+use super::execute::execute;
 use super::hints::with_hint;
 use super::load::during;
 use super::options::RestoreOptions;
-use super::run::{Run, execute};
+use super::run::Run;
 use super::settings::{Session, Settings};
+use super::state::{State, Step};
 use super::tolerate::tolerated;
 use crate::conn::ConnInfo;
 use crate::error::{EngineError, ErrorKind, Result};
@@ -20,11 +22,13 @@ pub(super) struct Lead<'a> {
     settings: &'a Settings,
     target: ConnInfo,
     session: Option<Session>,
+    /// There once there is a database to keep it in.
+    state: Option<State>,
 }
 
 impl<'a> Lead<'a> {
     pub(super) fn new(run: &'a Run<'a>, settings: &'a Settings, target: &ConnInfo) -> Lead<'a> {
-        Lead { run, settings, target: target.clone(), session: None }
+        Lead { run, settings, target: target.clone(), session: None, state: None }
     }
 
     /// The session, opened where needed.
@@ -38,6 +42,29 @@ impl<'a> Lead<'a> {
                 Ok(self.session.insert(session))
             }
         }
+    }
+
+    /// Goes on in the database that an earlier go has created.
+    pub(super) fn enter_created(&mut self) {
+        let database = self.run.source.toc.entries.iter().find(|e| desc(e) == b"DATABASE");
+        if let Some(name) = database.and_then(|e| tag(e).to_str().ok()) {
+            self.target = self.target.with_database(name);
+        }
+    }
+
+    /// The marks, taken up or begun.
+    fn marks(&mut self) -> Result<&State> {
+        if self.state.is_none() {
+            let Run { source, options, .. } = *self.run;
+            self.state = Some(State::begin(self.session()?, &source.toc, options)?);
+        }
+        Ok(self.state.get_or_insert_default())
+    }
+
+    /// The marks for the workers.
+    pub(super) fn state(&mut self) -> Result<State> {
+        self.marks()?;
+        Ok(self.state.take().unwrap_or_default())
     }
 
     /// The session for its further use, and where it is connected.
@@ -110,7 +137,18 @@ impl<'a> Lead<'a> {
                 continue;
             }
             stop.check()?;
-            match execute(self.session()?, entry, None, options, collector) {
+            let is_new_place = is_database(entry);
+            if desc(entry) == b"DATABASE" && options.resume
+                || !is_new_place && self.marks()?.done(entry.id, Step::Whole).is_some()
+            {
+                continue;
+            }
+            let state = self.state.take().unwrap_or_default();
+            let made = execute(self.session()?, entry, None, options, &state, collector);
+            if !is_new_place {
+                self.state = Some(state);
+            }
+            match made {
                 Ok(()) => collector.done(),
                 Err(e) if tolerated(entry, &e) => collector.note(format!("{}: {}", during(entry), e.why)),
                 // Without its database there is nowhere to go on.

@@ -1,9 +1,8 @@
 //! Loading one table-data entry.
 
-use std::io::Read;
 use std::thread;
 
-use pgkeep_archive::{Algorithm, ArchiveError, BlockKind, BlockReader, DumpId, Entry, ReadAt, decoder};
+use pgkeep_archive::{Algorithm, BlockKind, BlockReader, DumpId, Entry, ReadAt, decoder};
 
 use super::copy_statement::with_freeze;
 use super::entry::{bytes, display, qualified};
@@ -13,7 +12,9 @@ use super::read_ahead::ReadAhead;
 use super::rows::EndMark;
 use super::settings::Session;
 use super::sql_text::Splitter;
+use super::state::{State, Step};
 use crate::conn::Client;
+use crate::convert::fill;
 use crate::error::{EngineError, ErrorKind, Result};
 use crate::fingerprint::{Fingerprint, RowHasher, large_object};
 use crate::progress::Progress;
@@ -87,7 +88,7 @@ pub(super) struct Loaded {
 /// # Errors
 /// After an error nothing of it is in the table, unless the connection was lost during the commit itself: then the
 /// error is of another kind than `ConnectionLost`, so that nobody loads the rows twice.
-pub(super) fn rows(session: &mut Session, data: Data<'_>, way: Way) -> Result<Loaded> {
+pub(super) fn rows(session: &mut Session, data: Data<'_>, way: Way, state: &State) -> Result<Loaded> {
     session.select(data.entry)?;
     let standard_strings = session.standard_strings();
     let client = &mut session.client;
@@ -95,7 +96,8 @@ pub(super) fn rows(session: &mut Session, data: Data<'_>, way: Way) -> Result<Lo
     let loaded = transaction(client, data, way, standard_strings);
     match loaded {
         Ok(loaded) => {
-            client.execute("COMMIT").map_err(|e| match (e.kind, way) {
+            let mark = state.mark(data.entry.id, Step::Whole, loaded.fingerprint.as_ref());
+            client.execute([mark.as_slice(), b"COMMIT"].concat()).map_err(|e| match (e.kind, way) {
                 (ErrorKind::ConnectionLost, Way::Beside) => EngineError {
                     kind: ErrorKind::Other,
                     ..e.during("committing, so that nobody knows whether the rows are in")
@@ -170,7 +172,7 @@ pub(super) fn sql_text(client: &mut Client, data: Data<'_>, standard_strings: bo
 }
 
 /// Fills the entry's large objects, which exist already, in one transaction.
-pub(super) fn blobs(session: &mut Session, data: Data<'_>) -> Result<Fingerprint> {
+pub(super) fn blobs(session: &mut Session, data: Data<'_>, state: &State) -> Result<Fingerprint> {
     let client = &mut session.client;
     client.execute("BEGIN")?;
     let mut total = Fingerprint::default();
@@ -196,7 +198,8 @@ pub(super) fn blobs(session: &mut Session, data: Data<'_>) -> Result<Fingerprint
     });
     match filled {
         Ok(()) => {
-            client.execute("COMMIT")?;
+            let mark = state.mark(data.entry.id, Step::Whole, Some(&total));
+            client.execute([mark.as_slice(), b"COMMIT"].concat())?;
             Ok(total)
         }
         Err(e) => {
@@ -206,25 +209,6 @@ pub(super) fn blobs(session: &mut Session, data: Data<'_>) -> Result<Fingerprint
             Err(e)
         }
     }
-}
-
-/// Reads until the buffer is full or the data ends.
-fn fill(from: &mut impl Read, buf: &mut [u8]) -> Result<usize> {
-    let mut have = 0;
-    while have < buf.len() {
-        match from.read(&mut buf[have..]) {
-            Ok(0) => break,
-            Ok(n) => have += n,
-            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(e) => {
-                return Err(match e.downcast::<ArchiveError>() {
-                    Ok(e) => e.into(),
-                    Err(e) => damaged(e.to_string()),
-                });
-            }
-        }
-    }
-    Ok(have)
 }
 
 fn damaged(why: String) -> EngineError {

@@ -18,14 +18,18 @@
 //! ```
 
 mod adapt;
+mod analyze;
+mod beside;
 mod choose;
 mod clean;
 pub(crate) mod collect;
 pub(crate) mod copy_statement;
 mod entry;
 mod estimate;
+mod execute;
 mod hints;
 mod large_objects;
+mod last;
 mod lead;
 mod load;
 mod options;
@@ -42,13 +46,16 @@ mod script;
 mod settings;
 mod source;
 mod sql_text;
+mod state;
 mod statements;
+mod swap;
 mod target;
 mod tolerate;
 mod unique_index;
 mod workers;
 
 pub use adapt::{adapt, change_owner, rename_database};
+pub use beside::{Beside, Moved, put_beside};
 pub use choose::{Choice, Chosen, Contents, choose, list, read_list};
 pub use options::RestoreOptions;
 pub use preview::{Load, Preview, preview};
@@ -56,4 +63,5 @@ pub use report::{RestoreProblem, RestoreReport, RestoreTimings};
 pub use run::restore;
 pub use script::{RestoredScript, ScriptSource, restore_script};
 pub use source::RestoreSource;
+pub use swap::Swap;
 pub use target::{TargetState, examine};

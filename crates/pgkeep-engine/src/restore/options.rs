@@ -21,11 +21,17 @@ pub struct RestoreOptions {
     pub no_tablespaces: bool,
     /// Begin although the target holds something.
     pub force: bool,
+    /// Keep in the target what is done, so that a restore that was interrupted can go on; not with `keep_going`.
+    pub resumable: bool,
+    /// Go on with a restore that was interrupted.
+    pub resume: bool,
     /// Load without triggers and foreign keys being looked at, which only superusers may: for rows alone whose tables
     /// refer to each other in a circle.
     pub disable_triggers: bool,
     /// Note what fails and go on.
     pub keep_going: bool,
+    /// Gather statistics for the planner at the end.
+    pub analyze: bool,
     /// Longest wait for a lock; `None` waits for ever.
     pub lock_timeout: Option<Duration>,
 }
@@ -41,8 +47,11 @@ impl Default for RestoreOptions {
             no_privileges: false,
             no_tablespaces: false,
             force: false,
+            resumable: false,
+            resume: false,
             disable_triggers: false,
             keep_going: false,
+            analyze: true,
             lock_timeout: None,
         }
     }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use pgkeep_archive::DumpId;
+
 use crate::conn::ConnInfo;
 use crate::error::EngineError;
 use crate::fingerprint::Fingerprint;
@@ -23,6 +25,8 @@ pub struct RestoreReport {
     pub sequences: Vec<SequenceReport>,
     /// Large objects as the archive has them; `None` where it has none.
     pub large_objects: Option<Fingerprint>,
+    /// Tables that statistics were gathered of.
+    pub analyzed: u64,
     /// What failed; always empty unless [`super::RestoreOptions::keep_going`].
     pub errors: Vec<RestoreProblem>,
     /// What the user should know although it did not fail.
@@ -36,6 +40,8 @@ pub struct RestoreReport {
 pub struct RestoreProblem {
     /// The archive entry, such as `INDEX public.foo_idx (entry 1234)`.
     pub object: String,
+    /// The same entry by its number; `None` for a script.
+    pub entry: Option<DumpId>,
     /// Why.
     pub error: String,
     /// The server's SQLSTATE.
@@ -45,9 +51,9 @@ pub struct RestoreProblem {
 }
 
 impl RestoreProblem {
-    pub(super) fn new(object: String, error: EngineError) -> Self {
+    pub(super) fn new(object: String, entry: Option<DumpId>, error: EngineError) -> Self {
         let text = if error.what.is_empty() { error.why } else { format!("{}: {}", error.what, error.why) };
-        RestoreProblem { object, error: text, sqlstate: error.sqlstate, hint: error.hint }
+        RestoreProblem { object, entry, error: text, sqlstate: error.sqlstate, hint: error.hint }
     }
 }
 

@@ -6,20 +6,21 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use bstr::ByteSlice;
-use pgkeep_archive::{DumpId, Entry};
+use pgkeep_archive::{DumpId, Entry, Toc};
 
+use super::analyze::analyze;
 use super::collect::Collector;
 use super::entry::{bytes, desc};
+use super::last;
 use super::lead::Lead;
 use super::options::RestoreOptions;
-use super::owner::alter_owner;
 use super::places::{self, Place};
-use super::plan::{Work, plan};
+use super::plan::{Plan, Work, plan};
 use super::report::{RestoreReport, RestoreTimings};
 use super::schedule::Schedule;
-use super::settings::{Session, Settings, partitioned_table_am};
+use super::settings::Settings;
 use super::source::RestoreSource;
-use super::statements;
+use super::state::{State, Step};
 use super::workers::{self, Crew};
 use crate::cancel::Cancel;
 use crate::conn::ConnInfo;
@@ -74,14 +75,17 @@ impl Run<'_> {
         self.progress.enter(Phase::Starting);
         let settings = Settings::new(toc, self.options)?;
         let places = places::find(self.source)?;
-        let plan = plan(toc, &places, self.options)?;
+        let mut plan = plan(toc, &places, self.options)?;
         let collector = Collector::new(self.options.keep_going, self.progress);
         for entry in toc.entries.iter().filter(|e| desc(e) == b"WARNING") {
             collector.note(format!("the archive says: {}", bytes(&entry.definition).to_str_lossy().trim()));
         }
         let mut lead = Lead::new(self, &settings, target);
+        if self.options.resume && self.options.create {
+            lead.enter_created();
+        }
         refuse_transaction_pooler(&mut lead.session()?.client, self.stop)?;
-        if self.options.clean {
+        if self.options.clean && !self.options.resume {
             lead.drop_all(&collector).inspect_err(|_| lead.cancel())?;
         }
         let prepared = Instant::now();
@@ -89,6 +93,9 @@ impl Run<'_> {
         self.progress.enter(Phase::PreData);
         lead.create(&plan.first, &collector).inspect_err(|_| lead.cancel())?;
         let created = Instant::now();
+        let last = last::take(&mut plan, toc);
+        let state = lead.state()?;
+        done_before(&mut plan, toc, &state, &collector);
 
         self.progress.enter(Phase::Data);
         let tables = plan.tasks.iter().filter(|t| t.work == Work::Rows).count();
@@ -109,9 +116,12 @@ impl Run<'_> {
             target: &target,
             places: &places,
             collector: &collector,
+            state: &state,
         };
         let mut session = workers::run(&crew, Schedule::new(plan.tasks), session)?;
         self.progress.enter(Phase::Finishing);
+        let analyzed = analyze(&crew, &mut session)?;
+        last::run(&crew, &mut session, &last)?;
         session.make_durable()?;
 
         let mut found = collector.found();
@@ -126,6 +136,7 @@ impl Run<'_> {
             loaded: tables,
             sequences: found.sequences(),
             large_objects: found.large_objects,
+            analyzed,
             errors: std::mem::take(&mut found.errors),
             notes: std::mem::take(&mut found.notes),
             timings: RestoreTimings {
@@ -138,40 +149,20 @@ impl Run<'_> {
     }
 }
 
-/// Sends an entry's statements.
-pub(super) fn execute(
-    session: &mut Session,
-    entry: &Entry,
-    metadata: Option<&Entry>,
-    options: &RestoreOptions,
-    collector: &Collector<'_>,
-) -> Result<()> {
-    session.select(entry)?;
-    let mut first_error = None;
-    let mut send = |session: &mut Session, sql: Vec<u8>| match session.client.execute(sql) {
-        Err(e) if options.keep_going && !e.is_connection_lost() && e.kind != ErrorKind::Cancelled => {
-            first_error.get_or_insert(e);
-            Ok(())
+/// Takes out of the plan what an earlier go did, and remembers what that loaded.
+fn done_before(plan: &mut Plan, toc: &Toc, state: &State, collector: &Collector<'_>) {
+    for task in &mut plan.tasks {
+        let entry = &toc.entries[task.entry];
+        let step = if task.work == Work::UniqueIndex { Step::Index } else { Step::Whole };
+        let Some(content) = state.done(entry.id, step) else { continue };
+        match task.work {
+            Work::Rows => collector.loaded(task.entry, entry, content),
+            Work::LargeObjects => collector.large_objects(content.unwrap_or_default()),
+            Work::Statements if desc(entry) == b"SEQUENCE SET" => collector.sequence(task.entry, entry),
+            _ => {}
         }
-        done => done,
-    };
-    for sql in statements::of(entry, metadata, options) {
-        send(session, sql)?;
+        task.work = Work::Nothing;
     }
-    if let Some(sql) = alter_owner(entry).filter(|_| !options.no_owner) {
-        match session.client.execute(sql) {
-            // Whose it is matters less than that it is there.
-            Err(e) if e.kind == ErrorKind::Permission => collector.not_given(entry),
-            Err(e) if options.keep_going && e.kind == ErrorKind::Server => {
-                first_error.get_or_insert(e);
-            }
-            done => done?,
-        }
-    }
-    if let Some(sql) = partitioned_table_am(entry).filter(|_| !bytes(&entry.definition).is_empty()) {
-        session.client.execute(sql)?;
-    }
-    first_error.map_or(Ok(()), Err)
 }
 
 /// Everything by number.

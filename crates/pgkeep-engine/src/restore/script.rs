@@ -170,6 +170,7 @@ impl<R: Read> Run<'_, R> {
             loaded,
             sequences: found.sequences,
             large_objects: None,
+            analyzed: 0,
             errors: found.errors,
             notes: found.notes,
             timings: RestoreTimings {
@@ -193,7 +194,7 @@ impl<R: Read> Run<'_, R> {
         if fatal || !self.keep_going {
             return Err(error.during(place));
         }
-        self.found.errors.push(RestoreProblem::new(place, error));
+        self.found.errors.push(RestoreProblem::new(place, None, error));
         Ok(())
     }
 

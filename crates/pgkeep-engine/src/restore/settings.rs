@@ -9,11 +9,11 @@ use crate::cancel::Cancel;
 use crate::conn::{Client, ConnInfo, quote_ident};
 use crate::error::{EngineError, ErrorKind, Result};
 
-/// Memory for index builds in all sessions together; each gets at least [`MAINTENANCE_MIN_KB`].
-const MAINTENANCE_TOTAL_KB: u64 = 1 << 20;
-/// Above this an index build gains nothing worth the memory.
-const MAINTENANCE_MAX_KB: u64 = 256 << 10;
-const MAINTENANCE_MIN_KB: u64 = 64 << 10;
+/// Memory for index builds in all sessions together is twice the server's `shared_buffers`, which are usually a quarter
+/// of its memory, within these bounds.
+const MAINTENANCE_TOTAL_KB: [u64; 2] = [512 << 10, 4 << 20];
+/// Each session gets at least this, and above the other an index build gains nothing worth the memory.
+const MAINTENANCE_KB: [u64; 2] = [64 << 10, 1 << 20];
 
 /// What the archive's ENCODING, STDSTRINGS and SEARCHPATH entries say.
 #[derive(Debug, Clone)]
@@ -68,7 +68,7 @@ impl Settings {
     /// - `synchronous_commit = off`, so that thousands of small commits need not wait for the disk each. What makes
     ///   it safe is [`Session::make_durable`] at the end: a restore that the server lost before is one that never
     ///   said it was done.
-    /// - `maintenance_work_mem` raised where it is small, never lowered.
+    /// - `maintenance_work_mem` and `max_parallel_maintenance_workers` raised within the server's means, never lowered.
     fn sql(&self, server_major: u32) -> Vec<u8> {
         let mut sql = format!(
             "SET client_encoding = '{}'; SET standard_conforming_strings = {}; SET statement_timeout = 0; \
@@ -88,10 +88,20 @@ impl Settings {
         if server_major >= 17 {
             sql += "SET transaction_timeout = 0; ";
         }
-        let kb = (MAINTENANCE_TOTAL_KB / self.jobs as u64).clamp(MAINTENANCE_MIN_KB, MAINTENANCE_MAX_KB);
+        let ([least, most], [each_least, each_most]) = (MAINTENANCE_TOTAL_KB, MAINTENANCE_KB);
         sql += &format!(
-            "SELECT pg_catalog.set_config(name, '{kb}', false) FROM pg_catalog.pg_settings \
-             WHERE name = 'maintenance_work_mem' AND setting::pg_catalog.int8 < {kb};"
+            "SELECT pg_catalog.set_config(name, want, false) FROM ( \
+               SELECT s.name, s.setting, CASE s.name \
+                 WHEN 'maintenance_work_mem' THEN \
+                   least(greatest(least(greatest(2 * b.kb, {least}), {most}) / {jobs}, {each_least}), {each_most}) \
+                 ELSE least(greatest(w.setting::pg_catalog.int8 / {jobs}, 2), 8) END::pg_catalog.text AS want \
+               FROM pg_catalog.pg_settings s \
+               CROSS JOIN (SELECT setting::pg_catalog.int8 * pg_catalog.current_setting('block_size')::pg_catalog.int8 \
+                             / 1024 AS kb FROM pg_catalog.pg_settings WHERE name = 'shared_buffers') b \
+               CROSS JOIN (SELECT setting FROM pg_catalog.pg_settings WHERE name = 'max_parallel_workers') w \
+               WHERE s.name IN ('maintenance_work_mem', 'max_parallel_maintenance_workers')) n \
+             WHERE setting::pg_catalog.int8 < want::pg_catalog.int8;",
+            jobs = self.jobs,
         );
         let mut sql = sql.into_bytes();
         if let Some(path) = &self.search_path {

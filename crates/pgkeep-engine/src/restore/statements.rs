@@ -17,7 +17,7 @@ pub(super) fn of(entry: &Entry, metadata: Option<&Entry>, options: &RestoreOptio
             statements.push([b"CREATE SCHEMA ".as_slice(), &quote_ident(tag(entry))].concat());
         }
         Some(_) if desc(entry) == b"BLOB METADATA" => {
-            return large_objects::create(entry, !options.no_owner);
+            return large_objects::create(entry);
         }
         Some(sql) if is_group_acl(entry) => {
             let oids = metadata.map(object_oids).unwrap_or_default();

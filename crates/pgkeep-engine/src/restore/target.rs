@@ -23,29 +23,37 @@ pub struct TargetState {
     pub relations: u64,
     /// Entries of the archive whose objects are there already; `clean` would drop them.
     pub conflicts: Vec<String>,
+    /// Whether a restore was interrupted here that can go on.
+    pub interrupted: bool,
     /// Objects that the chosen ones need, which are there already and are left as they are.
     pub left: Vec<String>,
 }
 
 impl TargetState {
-    /// Whether a restore would not begin: in a target that holds something, only what was chosen by name goes beside
-    /// it, and only where nothing of that name is.
+    /// Whether a restore would not begin: in a target that holds something only a part of a database goes beside it, and
+    /// only where nothing of its names is.
     ///
     /// # Errors
     /// `Other`, naming what is in the way.
-    pub fn refuse(&self, target: &ConnInfo, options: &RestoreOptions, by_name: bool) -> Result<()> {
-        if options.clean || options.force || options.keep_going {
+    pub fn refuse(&self, target: &ConnInfo, options: &RestoreOptions, part: bool) -> Result<()> {
+        if options.clean || options.force || options.keep_going || options.resume {
             return Ok(());
         }
         let why = match (self.conflicts.as_slice(), self.relations) {
             ([first], _) => format!("{first} already exists"),
             ([first, others @ ..], _) => format!("{first} already exists, and {} others", others.len()),
-            ([], n) if n > 0 && !by_name => {
+            ([], n) if n > 0 && !part => {
                 format!("it is not empty: it has {n} tables, views and sequences")
             }
             _ => return Ok(()),
         };
-        Err(EngineError::new(ErrorKind::Other, format!("restoring into {target}"), why).hint(
+        let what = format!("restoring into {target}");
+        if self.interrupted {
+            let why = format!("a restore was interrupted here: {why}");
+            let hint = "--resume goes on with it, --clean --if-exists begins anew";
+            return Err(EngineError::new(ErrorKind::Other, what, why).hint(hint));
+        }
+        Err(EngineError::new(ErrorKind::Other, what, why).hint(
             "--plan lists what is in the way; restore into a new database (--create), drop what the archive holds with \
              --clean --if-exists, or try all the same with --force",
         ))
@@ -74,6 +82,7 @@ pub fn examine(
         server_version: client.server_version().into(),
         server_major: client.server_major(),
         relations: there.own,
+        interrupted: there.relations.contains(&(b"pgkeep_restore".to_vec(), b"done".to_vec())),
         ..TargetState::default()
     };
     let entries = &source.toc.entries;
@@ -101,8 +110,11 @@ pub fn examine(
         }
     }
     let goes = |about: &pgkeep_archive::Entry| {
-        matches!(desc(about), b"COMMENT" | b"ACL" | b"SECURITY LABEL" | b"SEQUENCE OWNED BY")
-            && about.dependencies.first().is_some_and(|of| left.contains(of))
+        let about_it = matches!(
+            desc(about),
+            b"COMMENT" | b"ACL" | b"SECURITY LABEL" | b"SEQUENCE OWNED BY" | b"SEQUENCE SET"
+        );
+        about_it && about.dependencies.first().is_some_and(|of| left.contains(of))
     };
     source.toc.entries.retain(|e| !left.contains(&e.id) && !goes(e));
     Ok(state)
@@ -147,7 +159,7 @@ impl There {
             "WITH s AS (SELECT oid, nspname FROM pg_catalog.pg_namespace \
                         WHERE nspname !~ '^pg_' AND nspname <> 'information_schema') \
              SELECT 's', nspname, '', false FROM s WHERE nspname <> 'public' \
-             UNION ALL SELECT 'r', nspname, relname, relkind NOT IN ('i', 'I', 'c') AND NOT EXISTS ( \
+             UNION ALL SELECT 'r', nspname, relname, relkind NOT IN ('i', 'I', 'c') AND nspname <> 'pgkeep_restore' AND NOT EXISTS ( \
                  SELECT FROM pg_catalog.pg_depend WHERE classid = 'pg_catalog.pg_class'::pg_catalog.regclass \
                    AND objid = c.oid AND deptype = 'e') \
                FROM pg_catalog.pg_class c JOIN s ON s.oid = relnamespace \

@@ -10,14 +10,16 @@ use pgkeep_archive::{DumpId, Entry};
 
 use super::collect::Collector;
 use super::entry::{bytes, desc, display};
+use super::execute::execute;
 use super::load::{self, Data, Way};
 use super::options::RestoreOptions;
 use super::places::Place;
 use super::plan::{Task, Work};
-use super::run::{by_id, execute, place_of};
+use super::run::{by_id, place_of};
 use super::schedule::{Next, Schedule};
 use super::settings::{Session, Settings};
 use super::source::RestoreSource;
+use super::state::{State, Step};
 use super::tolerate::tolerated;
 use super::unique_index::{self, TwoSteps};
 use crate::cancel::Cancel;
@@ -42,6 +44,7 @@ pub(super) struct Crew<'a> {
     pub(super) target: &'a ConnInfo,
     pub(super) places: &'a HashMap<DumpId, Place>,
     pub(super) collector: &'a Collector<'a>,
+    pub(super) state: &'a State,
 }
 
 struct Shared<'a> {
@@ -197,16 +200,16 @@ impl Shared<'_> {
             Work::Nothing => Ok(()),
             Work::Statements => self.statements(n, session, |open| {
                 let metadata = entry.dependencies.first().and_then(|id| self.by_id.get(id)).copied();
-                execute(open, entry, metadata, self.crew.options, self.crew.collector)
+                execute(open, entry, metadata, self.crew.options, self.crew.state, self.crew.collector)
             }),
             Work::UniqueIndex => {
                 return self
-                    .two_steps(n, entry, session, |steps| steps.index)
+                    .two_steps(n, entry, Step::Index, session, |steps| steps.index)
                     .or_else(|e| self.failed(entry, e));
             }
             // Its index was not to be had, and that was told.
             Work::UsingIndex if self.crew.collector.found().failed.contains(&entry.id) => return Ok(()),
-            Work::UsingIndex => self.two_steps(n, entry, session, |steps| steps.constraint),
+            Work::UsingIndex => self.two_steps(n, entry, Step::Whole, session, |steps| steps.constraint),
             Work::Rows | Work::SqlText | Work::LargeObjects => {
                 if let Some(table) = entry.dependencies.first().filter(|d| self.failed.contains(d)) {
                     let table = self.by_id.get(table).map(|e| display(e)).unwrap_or_default();
@@ -241,6 +244,7 @@ impl Shared<'_> {
         &self,
         n: usize,
         entry: &Entry,
+        mark: Step,
         session: &mut Option<Session>,
         step: impl Fn(TwoSteps) -> Vec<u8>,
     ) -> Result<()> {
@@ -249,7 +253,8 @@ impl Shared<'_> {
         };
         self.statements(n, session, |open| {
             open.select(entry)?;
-            open.client.execute(&sql)
+            let mark = self.crew.state.mark(entry.id, mark, None);
+            open.client.execute([sql.as_slice(), b";\n", &mark].concat())
         })
     }
 
@@ -310,13 +315,15 @@ impl Shared<'_> {
         let mut tries = 1;
         loop {
             let loaded = self.session(n, session).and_then(|open| match task.work {
-                Work::Rows => load::rows(open, data, way).map(|loaded| {
+                Work::Rows => load::rows(open, data, way, self.crew.state).map(|loaded| {
                     self.crew.collector.loaded(task.entry, entry, loaded.fingerprint);
                     if let (Some(rows), Some(table)) = (loaded.fingerprint, entry.dependencies.first()) {
                         lock(&self.schedule).loaded(t, *table, rows.rows, rows.bytes);
                     }
                 }),
-                Work::LargeObjects => load::blobs(open, data).map(|f| self.crew.collector.large_objects(f)),
+                Work::LargeObjects => {
+                    load::blobs(open, data, self.crew.state).map(|f| self.crew.collector.large_objects(f))
+                }
                 _ => {
                     let standard_strings = open.standard_strings();
                     load::sql_text(&mut open.client, data, standard_strings)

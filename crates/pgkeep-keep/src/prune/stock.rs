@@ -1,13 +1,13 @@
 //! Everything in a store, as a prune finds it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use jiff::Timestamp;
+use pgkeep_archive::TOC_FILE;
 use pgkeep_store::Store;
 
 use crate::catalogue::{Catalogue, Foreign, Listed, Summary, Survey};
 use crate::error::{KeepError, Result};
-use crate::object::TOC_FILE;
 use crate::retention::{Plan, Policy, plan};
 
 /// What lies in a store, with the summary of every backup.
@@ -51,12 +51,22 @@ impl Stock {
         places.iter().map(|i| (&self.survey.backups[*i], &self.summaries[*i]))
     }
 
-    /// What retention decides about the backups of a name.
-    pub fn plan(&self, name: &str, policy: &Policy, now: Timestamp) -> Plan {
-        let candidates: Vec<_> =
-            self.of_name(name).filter_map(|(l, s)| Some(s.as_ref().ok()?.candidate(l))).collect();
+    /// What retention decides about the backups of a name. Whether the store has locked a backup is asked of those alone
+    /// that would go.
+    pub fn plan(&self, store: &Store, name: &str, policy: &Policy, now: Timestamp) -> Result<Plan> {
+        let (keys, mut candidates): (Vec<_>, Vec<_>) =
+            self.of_name(name).filter_map(|(l, s)| s.as_ref().ok().map(|s| (&s.key, s.candidate(l)))).unzip();
         let unreadable = self.of_name(name).any(|(_, s)| s.is_err());
-        plan(&candidates, unreadable, policy, now)
+        let first = plan(&candidates, unreadable, policy, now);
+        if !store.capabilities().locks || first.deletions().next().is_none() {
+            return Ok(first);
+        }
+        let going: HashSet<_> = first.deletions().map(|d| &d.backup.id).collect();
+        for (key, candidate) in keys.into_iter().zip(&mut candidates).filter(|(_, c)| going.contains(&c.id)) {
+            let manifest = candidate.id.manifest_key(name);
+            candidate.locked_until = locked(store, &manifest, now)?.max(locked(store, key, now)?);
+        }
+        Ok(plan(&candidates, unreadable, policy, now))
     }
 
     /// Whether a manifest names this key, or the folder that it is in as its archive.
@@ -85,4 +95,17 @@ impl Stock {
 /// The objects that would lead to an archive of many objects with this key among them.
 fn in_archive(key: &str) -> impl Iterator<Item = String> + '_ {
     key.rsplit_once('/').into_iter().map(|(folder, _)| format!("{folder}/{TOC_FILE}"))
+}
+
+/// Until when the store refuses to delete an object; a legal hold has no end.
+fn locked(store: &Store, key: &str, now: Timestamp) -> Result<Option<Timestamp>> {
+    let lock = match store.retention(key) {
+        Ok(lock) => lock.filter(|l| l.holds(now)),
+        Err(e) if e.is_not_found() => None,
+        Err(e) => return Err(e.into()),
+    };
+    Ok(lock.map(|l| match l.retention {
+        Some(retention) if !l.legal_hold => retention.until,
+        _ => Timestamp::MAX,
+    }))
 }

@@ -49,6 +49,9 @@ impl fmt::Display for Reason {
             Reason::NewestSound => f.write_str("the newest whose drill did not fail"),
             Reason::NewestProven => f.write_str("the newest proven one"),
             Reason::Held => f.write_str("held"),
+            Reason::Locked(until) if *until == Timestamp::MAX => {
+                f.write_str("locked by the store: a legal hold")
+            }
             Reason::Locked(until) => {
                 write!(f, "locked by the store until {}", until.strftime("%Y-%m-%d %H:%M UTC"))
             }

@@ -14,6 +14,7 @@ use pgkeep_engine::Cancel;
 use pgkeep_engine::dump::{DumpOptions, DumpReport, DumpTarget, default_jobs, dump};
 use pgkeep_engine::globals::read_globals;
 use pgkeep_engine::progress::Progress;
+use pgkeep_keep::encryption::{EncryptionRecord, SealWriter};
 use pgkeep_keep::{Format, GlobalsRecord, KeyTemplate, Manifest, archive_url, safe_name};
 use pgkeep_store::Store;
 use serde_json::json;
@@ -26,6 +27,7 @@ use crate::connect::{self, PasswordFlags, Target};
 use crate::failure::{Exit, Failure, Result};
 use crate::filters::Filters;
 use crate::job::BackupJob;
+use crate::keys::EncryptFlags;
 use crate::rules::RuleFlags;
 use crate::show::{Display, ProgressMode, bytes, count, duration, plural, print, print_json, warn};
 use crate::signals;
@@ -94,6 +96,8 @@ pub(super) struct Options {
     #[arg(long, value_enum, default_value = "auto")]
     progress: ProgressMode,
     #[command(flatten)]
+    encrypt: EncryptFlags,
+    #[command(flatten)]
     filters: Filters,
     #[command(flatten)]
     pub(super) rules: RuleFlags,
@@ -109,6 +113,11 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
     }
     if is_pipe(options) && (options.all || options.globals) {
         return Err(Failure::usage("--to - takes one archive and nothing beside it: no --all, no --globals"));
+    }
+    if is_pipe(options) && options.format == FormatName::Directory {
+        return Err(Failure::usage(
+            "--to -: the directory format is many files\n  hint: name a folder or a bucket, or take --format custom",
+        ));
     }
     let mut failures = Vec::new();
     for words in &options.databases {
@@ -231,13 +240,22 @@ fn key_template(options: &Options) -> Result<KeyTemplate> {
 fn one(options: &Options, target: &Target<'_>, config: &Config, cancel: &Cancel) -> Result<()> {
     let info = &target.info;
     let dump_options = dump_options(options)?;
+    let recipients = options.encrypt.recipients()?;
     let began = Instant::now();
     let progress = Arc::new(Progress::new());
     if is_pipe(options) {
         let report = {
             let _display = Display::start(options.progress, &progress);
             let mut out = raw_stdout()?;
-            dump(info, &dump_options, DumpTarget::Pipe(&mut out), &progress, cancel)?
+            match recipients.is_empty() {
+                true => dump(info, &dump_options, DumpTarget::Pipe(&mut out), &progress, cancel)?,
+                false => {
+                    let mut sealed = SealWriter::new(&recipients, &mut out).map_err(standard_output)?;
+                    let report = dump(info, &dump_options, DumpTarget::Pipe(&mut sealed), &progress, cancel)?;
+                    sealed.finish().map_err(standard_output)?;
+                    report
+                }
+            }
         };
         return told_pipe(options, &report, began.elapsed());
     }
@@ -255,6 +273,7 @@ fn one(options: &Options, target: &Target<'_>, config: &Config, cancel: &Cancel)
             info,
             globals: globals.as_ref(),
             dump: &dump_options,
+            recipients: &recipients,
         };
         job.run(&progress, cancel)?
     };
@@ -270,7 +289,11 @@ fn raw_stdout() -> Result<std::fs::File> {
         ));
     }
     let file = stdout.as_fd().try_clone_to_owned();
-    file.map(Into::into).map_err(|e| Failure::new(Exit::Failed, "failed", format!("standard output: {e}")))
+    file.map(Into::into).map_err(standard_output)
+}
+
+fn standard_output(e: std::io::Error) -> Failure {
+    Failure::new(Exit::Failed, "failed", format!("standard output: {e}"))
 }
 
 /// Tells of the backup; it is a failure of its own kind where a copy is missing.
@@ -305,6 +328,7 @@ fn told(options: &Options, stores: &[Store], manifest: &Manifest, took: Duration
             "partial": manifest.dump.partial(),
             "masked": manifest.dump.is_masked(),
             "globals": manifest.globals,
+            "encryption": manifest.encryption,
             "notes": manifest.dump.notes,
         });
         if let Some(failure) = &degraded {
@@ -331,6 +355,9 @@ fn told(options: &Options, stores: &[Store], manifest: &Manifest, took: Duration
     print(format!("  snapshot  {}", snapshot(&manifest.dump)));
     if let Some(globals) = &manifest.globals {
         print(format!("  globals   {}", globals_words(globals)));
+    }
+    if let Some(encryption) = &manifest.encryption {
+        print(format!("  encrypted {}", encryption_words(encryption)));
     }
     print(format!("  took      {} over {}", duration(took), plural(manifest.dump.jobs as u64, "connection")));
     degraded.map_or(Ok(()), Err)
@@ -359,6 +386,10 @@ pub(super) fn globals_words(globals: &GlobalsRecord) -> String {
         false => "without hashes of passwords: pg_authid is not readable",
     };
     format!("{} by {}, {passwords}", bytes(globals.size), globals.source)
+}
+
+pub(super) fn encryption_words(encryption: &EncryptionRecord) -> String {
+    format!("to {}", encryption.recipients.join("\n            "))
 }
 
 pub(super) fn snapshot(report: &DumpReport) -> String {

@@ -14,6 +14,7 @@ use super::layers::parse_with;
 use crate::config::Config;
 use crate::connect::{self, PasswordFlags};
 use crate::failure::{Exit, Failure, Result};
+use crate::keys::{self, EncryptFlags};
 use crate::rules::RuleFlags;
 use crate::show::{bytes, count, duration, plural, print, print_json};
 use crate::signals;
@@ -31,6 +32,8 @@ pub(super) struct Options {
     #[command(flatten)]
     password: PasswordFlags,
     #[command(flatten)]
+    encrypt: EncryptFlags,
+    #[command(flatten)]
     pub(super) rules: RuleFlags,
     /// Print the result as JSON
     #[arg(long)]
@@ -47,6 +50,8 @@ struct Checked {
     facts: Option<DatabaseCheck>,
     /// Findings of the database first, of its store after them.
     problems: Vec<Finding>,
+    /// What does not stand in the way of a backup, and may of a restore.
+    notes: Vec<String>,
 }
 
 pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
@@ -77,6 +82,7 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
 fn one(options: &Options, info: &ConnInfo, stores: &[StoreName], cancel: &Cancel) -> Result<Checked> {
     let mut dump_options = DumpOptions::default();
     options.rules.add_to(&mut dump_options.selection);
+    let notes = keys::warning(options.encrypt.recipients()?.len()).into_iter().collect();
     let (facts, mut problems) = match check_database(info, &dump_options, cancel) {
         Ok(mut facts) => {
             let problems = std::mem::take(&mut facts.findings);
@@ -99,7 +105,7 @@ fn one(options: &Options, info: &ConnInfo, stores: &[StoreName], cancel: &Cancel
     }
     let stores: Vec<String> = stores.iter().map(|s| s.url.clone()).collect();
     let store = stores.first().cloned().unwrap_or_default();
-    Ok(Checked { database: info.to_string(), store, stores, facts, problems })
+    Ok(Checked { database: info.to_string(), store, stores, facts, problems, notes })
 }
 
 /// The exit code of a class; docs/exit-codes.md.
@@ -152,6 +158,9 @@ fn tell(checked: &Checked) {
     }
     if checked.problems.is_empty() {
         print("  nothing stands in the way of a backup");
+    }
+    for note in &checked.notes {
+        print(format!("  note      {note}"));
     }
     for finding in &checked.problems {
         let object = finding.object.as_ref().map(|o| format!("{o}: ")).unwrap_or_default();

@@ -8,6 +8,7 @@ use pgkeep_store::StoreUrl;
 use super::layers::try_settings;
 use crate::config::{Config, expand::expand, parse, place, read, schema::schema};
 use crate::failure::{Exit, Failure, Result};
+use crate::keys::{self, EncryptFlags};
 use crate::show::{plural, print, print_json, warn};
 use crate::stores::named;
 
@@ -101,6 +102,12 @@ fn meaning(config: &Config, errors: &mut Vec<String>, warnings: &mut Vec<String>
                 None => e.message,
             };
             errors.push(message);
+        }
+        let words = entry.map(|name| format!("database \"{name}\": ")).unwrap_or_default();
+        match EncryptFlags::of(&settings).recipients().map(|r| keys::warning(r.len())) {
+            Ok(Some(warning)) => warnings.push(format!("{words}{warning}")),
+            Ok(_) => {}
+            Err(e) => errors.push(format!("{words}{}", e.message)),
         }
     }
 }

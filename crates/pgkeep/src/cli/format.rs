@@ -11,6 +11,8 @@ use crate::failure::{Failure, Result};
 pub(super) enum FormatName {
     /// One archive, as `pg_dump -Fc` writes it
     Custom,
+    /// A folder of files, as `pg_dump -Fd` writes it
+    Directory,
     /// An SQL script for psql: .sql, .sql.gz, .sql.zst, .sql.lz4
     Plain,
 }
@@ -19,6 +21,7 @@ impl From<FormatName> for Format {
     fn from(name: FormatName) -> Format {
         match name {
             FormatName::Custom => Format::Custom,
+            FormatName::Directory => Format::Directory,
             FormatName::Plain => Format::Plain,
         }
     }

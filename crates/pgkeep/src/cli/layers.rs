@@ -54,6 +54,8 @@ pub(super) fn try_settings(settings: &Settings) -> Result<()> {
     for command in CONFIGURABLE {
         let words: &[&str] = match command {
             "convert" => &["pgkeep", command, "x", "--format", "plain", "--to", "y"],
+            "compare" => &["pgkeep", command, "x", "y"],
+            "key" => &["pgkeep", command, "check"],
             "hold" => &["pgkeep", command, "x", "--release"],
             "copy" => &["pgkeep", command, "x", "--to", "y"],
             _ => &["pgkeep", command, "x"],

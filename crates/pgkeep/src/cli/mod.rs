@@ -3,13 +3,16 @@
 mod adopt;
 mod backup;
 mod check;
+mod compare;
 mod completions;
 mod config;
 mod convert;
 mod copy;
+mod drill;
 mod format;
 mod hold;
 mod init;
+mod key;
 pub(crate) mod layers;
 mod list;
 mod prune;
@@ -33,7 +36,8 @@ pub(crate) use layers::command;
 const AFTER: &str = "\
 Exit codes: 0 success, 1 failed, 2 usage or configuration, 3 damage or a difference \
 found, 4 database not reached or log-in refused, 5 store failed, 6 no fitting pg_dump, \
-7 rights missing, 8 a clock is wrong, 9 backups fail to come, 10 a copy is missing, 130 stopped by a signal.";
+7 rights missing, 8 a clock is wrong, 9 backups fail to come, 10 a copy is missing, \
+11 a drill is incomplete, 130 stopped by a signal.";
 
 /// PostgreSQL backups that are proven to restore.
 #[derive(Parser)]
@@ -60,6 +64,10 @@ enum Command {
     Show(show::Options),
     /// Check a stored backup without a database: size, hashes, table of contents, every row
     Verify(verify::Options),
+    /// Prove that a backup restores: into a throwaway server, every row and definition compared; the verdict is kept
+    Drill(drill::Options),
+    /// Compare two databases, or a database and a backup: definitions and every row
+    Compare(compare::Options),
     /// Delete backups that no retention rule keeps, and what dead runs left
     Prune(prune::Options),
     /// Make backups of archives that others put into a store: read them whole and write manifests
@@ -72,6 +80,8 @@ enum Command {
     Hold(hold::Options),
     /// Look whether databases can be backed up: rights, pg_dump, store, clocks, size and time
     Check(check::Options),
+    /// Make a key for encrypted backups, or try whether keys open them
+    Key(key::Options),
     /// Print the SQL that makes a role for backups
     Role(role::Options),
     /// Write a commented configuration file
@@ -113,12 +123,15 @@ fn wants_json(command: &Command) -> bool {
         Command::List(o) => o.json,
         Command::Show(o) => o.json,
         Command::Verify(o) => o.json,
+        Command::Drill(o) => o.json,
+        Command::Compare(o) => o.json,
         Command::Prune(o) => o.json,
         Command::Hold(o) => o.json,
         Command::Copy(o) => o.json,
         Command::Sync(o) => o.json,
         Command::Adopt(o) => o.json,
         Command::Check(o) => o.json,
+        Command::Key(o) => o.json,
         Command::Role(_) | Command::Init(_) | Command::Config(_) | Command::Completions(_) | Command::Man => {
             false
         }
@@ -135,11 +148,14 @@ fn layered(cli: Cli) -> Result<(Cli, Config)> {
         Command::Restore(o) => Some(o.backup.as_str()),
         Command::Convert(o) => Some(o.backup.as_str()),
         Command::Show(o) => Some(o.backup.as_str()),
-        Command::Verify(o) => Some(o.backup.as_str()),
+        Command::Verify(o) => o.backup.as_deref(),
         Command::List(o) => o.name.as_deref(),
         Command::Hold(o) => Some(o.backup.as_str()),
         Command::Copy(o) => Some(o.backup.as_str()),
         Command::Backup(_)
+        | Command::Key(_)
+        | Command::Drill(_)
+        | Command::Compare(_)
         | Command::Check(_)
         | Command::Role(_)
         | Command::Prune(_)
@@ -160,12 +176,15 @@ fn run(cli: Cli, config: &Config) -> Result<()> {
         Command::List(options) => list::run(&options, config),
         Command::Show(options) => show::run(&options, config),
         Command::Verify(options) => verify::run(&options, config),
+        Command::Drill(options) => drill::run(&options, config),
+        Command::Compare(options) => compare::run(&options, config),
         Command::Prune(options) => prune::run(&options, config),
         Command::Hold(options) => hold::run(&options, config),
         Command::Copy(options) => copy::run(&options, config),
         Command::Sync(options) => sync::run(&options, config),
         Command::Adopt(options) => adopt::run(&options, config),
         Command::Check(options) => check::run(&options, config),
+        Command::Key(options) => key::run(&options, config),
         Command::Role(options) => role::run(&options, config),
         Command::Init(options) => init::run(&options),
         Command::Config(options) => config::run(&options, cli.config.as_deref()),

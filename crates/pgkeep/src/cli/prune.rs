@@ -141,7 +141,7 @@ fn plan(
         let unreadable = stock.of_name(name).filter_map(|(_, s)| Some(s.as_ref().err()?.to_string()));
         names.push(NamePlan {
             name: name.to_owned(),
-            plan: stock.plan(name, &policy, Timestamp::now()),
+            plan: stock.plan(store, name, &policy, Timestamp::now())?,
             has_policy: !policy.is_empty(),
             unreadable: unreadable.collect(),
         });

@@ -19,7 +19,8 @@ use crate::config::Config;
 use crate::config::keys::THIS_RUN;
 use crate::connect::{self, PasswordFlags};
 use crate::failure::{Exit, Failure, Result};
-use crate::job::RestoreJob;
+use crate::job::{RestoreJob, SwapFlags};
+use crate::keys::IdentityFlags;
 use crate::production;
 use crate::resolve::{Found, resolve};
 use crate::show::{Display, ProgressMode, print};
@@ -29,8 +30,8 @@ use crate::stores::StoreFlags;
 /// Options of `restore`.
 #[derive(Parser)]
 pub(super) struct Options {
-    /// An id or its beginning, name@latest, or the URL or file of any custom-format archive or SQL script, pg_dump's
-    /// own included
+    /// An id or its beginning, name@latest, or the URL, file or folder of any archive or SQL script, pg_dump's own
+    /// included
     pub(super) backup: String,
     /// The database to restore into: a postgres:// URL, a key=value string, or a configured name
     #[arg(long, value_name = "DATABASE")]
@@ -39,6 +40,8 @@ pub(super) struct Options {
     password: PasswordFlags,
     #[command(flatten)]
     store: StoreFlags,
+    #[command(flatten)]
+    keys: IdentityFlags,
     /// Connections that load and build [default: the number of processors, 2 to 8]
     #[arg(long, short)]
     jobs: Option<usize>,
@@ -55,6 +58,16 @@ pub(super) struct Options {
     /// Print what would be done, in order, with sizes and what is in the way; change nothing
     #[arg(long, help_heading = THIS_RUN)]
     plan: bool,
+    /// Go on with a restore that was interrupted: what was loaded is not loaded again
+    #[arg(long, help_heading = THIS_RUN, conflicts_with_all = ["keep_going", "swap"])]
+    resume: bool,
+    /// Restore beside the live database that --into names, prove it, and only then rename both; the old one stays
+    #[arg(long, help_heading = THIS_RUN,
+          conflicts_with_all = ["create", "create_as", "clean", "force", "no_prove", "keep_going", "plan", "globals"])]
+    swap: bool,
+    /// With --swap: end the sessions in the live database
+    #[arg(long, help_heading = THIS_RUN, requires = "swap")]
+    terminate: bool,
     /// Begin although the target is not empty
     #[arg(long, help_heading = THIS_RUN)]
     force: bool,
@@ -83,6 +96,9 @@ pub(super) struct Options {
     /// Go on after an error, list all errors at the end, and still fail
     #[arg(long)]
     keep_going: bool,
+    /// Gather no statistics for the planner at the end
+    #[arg(long)]
+    no_analyze: bool,
     /// Do not compare the restored rows with the dumped ones
     #[arg(long)]
     no_prove: bool,
@@ -102,7 +118,7 @@ pub(super) struct Options {
 pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
     let cancel = signals::cancel_on_signals().map_err(|e| Failure::usage(format!("signal handlers: {e}")))?;
     let job = job(options)?;
-    let found = resolve(&options.backup, &options.store, config)?;
+    let found = resolve(&options.backup, &options.store, config)?.with_keys(&options.keys);
     if options.choice.list {
         print(job.list(&found)?.trim_end());
         return Ok(());
@@ -164,16 +180,24 @@ fn job(options: &Options) -> Result<RestoreJob> {
         no_privileges: options.no_privileges,
         no_tablespaces: options.no_tablespaces,
         force: options.force,
+        resume: options.resume,
+        analyze: !options.no_analyze,
         disable_triggers: options.disable_triggers,
         keep_going: options.keep_going,
         ..defaults
     };
+    let (mut choice, beside) = (options.choice.choice()?, options.choice.beside()?);
+    if !choice.names_something() {
+        choice.tables.extend(beside.renames.iter().map(|(old, _)| old.clone()));
+    }
     Ok(RestoreJob {
-        choice: options.choice.choice()?,
+        choice,
+        beside,
         options: restore,
         create_as: options.create_as.clone(),
         owner: options.owner.clone(),
         prove: !options.no_prove,
+        swap: options.swap.then_some(SwapFlags { terminate: options.terminate }),
     })
 }
 

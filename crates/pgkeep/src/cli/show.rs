@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use clap::Parser;
+use pgkeep_keep::drill::drills;
 use pgkeep_keep::hold::read_hold;
 use pgkeep_keep::{DumpReport, Format};
 
-use super::backup::{globals_words, snapshot};
+use super::backup::{encryption_words, globals_words, snapshot};
 use crate::config::Config;
 use crate::config::keys::THIS_RUN;
 use crate::failure::{Exit, Failure, Result};
@@ -78,11 +79,20 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
         let word = if d.is_masked() { "masked:" } else { "partial:" };
         print(format!("{word:<10}{partial}"));
     }
+    if let Some(encryption) = &m.encryption {
+        print(format!("{:<10}{}, {}", "encrypted", encryption.scheme, encryption_words(encryption)));
+    }
     if let Some(globals) = &m.globals {
         print(format!("{:<10}{}", "globals", globals_words(globals)));
     }
     if let Some(blobs) = &d.large_objects {
         print(format!("{:<10}{} of {}", "objects", count(blobs.rows), bytes(blobs.bytes)));
+    }
+    for drill in
+        found.stem.iter().map(|stem| drills(&found.store, stem)).collect::<Result<Vec<_>, _>>()?.concat()
+    {
+        let (time, verdict) = (short_time(drill.time), drill.verdict.as_str());
+        print(format!("{:<10}{verdict} {time} UTC, {}", "drill", found.store.url_of(&drill.key)));
     }
     if let Some(hold) = read_hold(&found.store, &m.name, &m.backup_id())? {
         let by = hold.by.map(|by| format!(" by {by}")).unwrap_or_default();
@@ -133,6 +143,7 @@ fn parts(n: usize, size: u64) -> String {
 fn format_of(report: &DumpReport) -> String {
     match report.format {
         Format::Custom => format!("custom {}", report.archive_version),
+        Format::Directory => format!("directory {}", report.archive_version),
         Format::Plain => "plain".into(),
     }
 }

@@ -5,6 +5,7 @@ use pgkeep_engine::Cancel;
 use pgkeep_engine::adopt::Adoptee;
 use pgkeep_engine::progress::{Phase, Progress};
 use pgkeep_engine::restore::{RestoreSource, ScriptSource};
+use pgkeep_keep::encryption::Identities;
 use pgkeep_keep::{
     BackupId, DatabaseIdentity, Format, MANIFEST_VERSION, Manifest, ObjectRecord, StoredArchive,
     directory_of, safe_name, verify, verify_script,
@@ -33,7 +34,7 @@ impl AdoptJob<'_> {
     pub(crate) fn run(&self, progress: &Progress, cancel: &Cancel) -> Result<Manifest> {
         let AdoptJob { store, key, name, identity } = *self;
         let modified = store.head(key)?.modified;
-        let archive = StoredArchive::open(store, key)?;
+        let archive = StoredArchive::open(store, key, &Identities::none())?;
         let size = archive.size();
         progress.enter(Phase::Proving);
         progress.bytes_expected.store(size.saturating_mul(2), std::sync::atomic::Ordering::Relaxed);
@@ -45,7 +46,11 @@ impl AdoptJob<'_> {
         let source = if script { None } else { Some(RestoreSource::open(&archive)?) };
         let adoptee = Adoptee {
             source: source.as_ref(),
-            format: if script { Format::Plain } else { Format::Custom },
+            format: match directory_of(key) {
+                _ if script => Format::Plain,
+                Some(_) => Format::Directory,
+                None => Format::Custom,
+            },
             size,
             modified,
             database: name.map(str::to_owned),
@@ -57,7 +62,7 @@ impl AdoptJob<'_> {
             objects.push(ObjectRecord::read(store, &key, &mut tick)?);
         }
         let check = if script { verify_script } else { verify };
-        let verified = check(store, key, None, &mut tick)?;
+        let verified = check(store, key, None, &Identities::none(), &mut tick)?;
         let report = adoptee.report(&verified.found).ok_or_else(|| no_name(key))?;
         // What pgkeep itself wrote and lost the manifest of is what it was.
         let id = match BackupId::of_own_key(key) {
@@ -74,6 +79,7 @@ impl AdoptJob<'_> {
             object: objects.remove(0),
             files: objects,
             globals: None,
+            encryption: None,
             copies: Vec::new(),
             adopted: Some(Timestamp::now()),
             dump: report,

@@ -3,17 +3,22 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use pgkeep_archive::Algorithm;
-use pgkeep_engine::dump::{DumpOptions, DumpTarget, dump};
+use pgkeep_archive::{Algorithm, TOC_FILE};
+use pgkeep_engine::dump::{DumpOptions, DumpReport, DumpTarget, Format, dump};
 use pgkeep_engine::globals::Globals;
 use pgkeep_engine::progress::Progress;
 use pgkeep_engine::{Cancel, ConnInfo};
-use pgkeep_keep::{BackupId, GlobalsRecord, KeyFacts, KeyTemplate, MANIFEST_VERSION, Manifest, ObjectRecord};
+use pgkeep_keep::encryption::{EXTENSION, EncryptionRecord, Recipients, seal_bytes};
+use pgkeep_keep::{
+    BackupId, GlobalsRecord, KeyFacts, KeyTemplate, MANIFEST_VERSION, Manifest, ObjectRecord, directory_of,
+};
 use pgkeep_store::{Mirror, Store};
 
 use super::copies::Copies;
 use crate::failure::{Exit, Failure, Result};
-use crate::target::ArchiveUpload;
+use crate::keys;
+use crate::sealed::{SealedDirectory, SealedTarget};
+use crate::target::{ArchiveUpload, DirectoryUpload};
 
 /// A backup to be made.
 pub(crate) struct BackupJob<'j> {
@@ -31,6 +36,16 @@ pub(crate) struct BackupJob<'j> {
     pub(crate) globals: Option<&'j Globals>,
     /// How it is dumped.
     pub(crate) dump: &'j DumpOptions,
+    /// Whom it is encrypted to; nobody for a backup that is not encrypted.
+    pub(crate) recipients: &'j Recipients,
+}
+
+/// All of a backup but its manifest.
+struct Written {
+    report: DumpReport,
+    object: ObjectRecord,
+    files: Vec<ObjectRecord>,
+    globals: Option<GlobalsRecord>,
 }
 
 impl BackupJob<'_> {
@@ -52,8 +67,13 @@ impl BackupJob<'_> {
             started,
             extension: &options.format.extension(codec),
         })?;
+        let key = match options.format {
+            Format::Directory => format!("{key}/{TOC_FILE}"),
+            Format::Custom | Format::Plain => key,
+        };
+        let key = self.sealed_name(key);
         // The marks come first: a store that cannot be written to is noticed before the database is touched.
-        let mut copies = Copies::begin(stores, name, &id, &key, progress)?;
+        let mut copies = Copies::begin(stores, name, &id, started, &key, progress)?;
         let made = self.write(&mut copies, started, &id, &key, progress, cancel);
         match made {
             Ok(manifest) => {
@@ -84,7 +104,11 @@ impl BackupJob<'_> {
         };
         let written = self.write_into(&store, id, key, progress, cancel);
         copies.lose(&mirror.lost(), progress);
-        let (report, object) = written?;
+        let Written { mut report, object, files, globals } = written?;
+        if let Some(warning) = keys::warning(self.recipients.len()) {
+            progress.note(warning.clone());
+            report.notes.push(warning);
+        }
         let mut manifest = Manifest {
             manifest_version: MANIFEST_VERSION,
             pgkeep_version: env!("CARGO_PKG_VERSION").into(),
@@ -93,10 +117,9 @@ impl BackupJob<'_> {
             started,
             finished: Timestamp::now(),
             object,
-            files: Vec::new(),
-            globals: self.globals.map(|g| {
-                GlobalsRecord::new(&id.globals_key(self.name), &g.sql, g.source.clone(), g.passwords)
-            }),
+            files,
+            globals,
+            encryption: (!self.recipients.is_empty()).then(|| EncryptionRecord::new(self.recipients)),
             copies: copies.records(),
             adopted: None,
             dump: report,
@@ -113,15 +136,49 @@ impl BackupJob<'_> {
         key: &str,
         progress: &Progress,
         cancel: &Cancel,
-    ) -> Result<(pgkeep_engine::dump::DumpReport, ObjectRecord)> {
-        let mut upload = ArchiveUpload::new(store, key.to_owned());
-        let report = dump(self.info, self.dump, DumpTarget::Object(&mut upload), progress, cancel)?;
-        let finished = upload
-            .finished()
-            .ok_or_else(|| Failure::new(Exit::Failed, "failed", "the archive was not finished"))?;
-        if let Some(g) = self.globals {
-            store.put(&id.globals_key(self.name), g.sql.clone().into())?;
-        }
-        Ok((report, ObjectRecord::new(key, finished)))
+    ) -> Result<Written> {
+        let is_plain = self.recipients.is_empty();
+        let dump = |target| dump(self.info, self.dump, target, progress, cancel);
+        let (report, written) = match directory_of(key) {
+            Some(directory) => {
+                let files = DirectoryUpload::new(store, directory.to_owned());
+                let report = match is_plain {
+                    true => dump(DumpTarget::Directory(&files))?,
+                    false => {
+                        let sealed = SealedDirectory { inner: &files, recipients: self.recipients };
+                        dump(DumpTarget::Directory(&sealed))?
+                    }
+                };
+                (report, files.records())
+            }
+            None => {
+                let mut upload = ArchiveUpload::new(store, key.to_owned());
+                let report = match is_plain {
+                    true => dump(DumpTarget::Object(&mut upload))?,
+                    false => dump(DumpTarget::Object(&mut SealedTarget::new(&mut upload, self.recipients)))?,
+                };
+                (report, upload.finished().map(|f| (ObjectRecord::new(key, f), Vec::new())))
+            }
+        };
+        let (object, files) =
+            written.ok_or_else(|| Failure::new(Exit::Failed, "failed", "the archive was not finished"))?;
+        let globals = self.globals.map(|g| self.write_globals(store, id, g)).transpose()?;
+        Ok(Written { report, object, files, globals })
+    }
+
+    fn write_globals(&self, store: &Store, id: &BackupId, globals: &Globals) -> Result<GlobalsRecord> {
+        let sql = match self.recipients.is_empty() {
+            true => globals.sql.clone(),
+            false => seal_bytes(self.recipients, globals.sql.clone())?,
+        };
+        let key = self.sealed_name(id.globals_key(self.name));
+        let record = GlobalsRecord::new(&key, &sql, globals.source.clone(), globals.passwords);
+        store.put(&key, sql.into())?;
+        Ok(record)
+    }
+
+    /// The key of what is written, which says whether it is encrypted.
+    fn sealed_name(&self, key: String) -> String {
+        if self.recipients.is_empty() { key } else { key + EXTENSION }
     }
 }

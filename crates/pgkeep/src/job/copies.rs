@@ -2,13 +2,14 @@
 
 use jiff::Timestamp;
 use pgkeep_engine::progress::Progress;
-use pgkeep_keep::{BackupId, CopyRecord, Manifest, Run, sweep};
+use pgkeep_keep::{BackupId, CopyRecord, KeepError, Manifest, Run, sweep};
 use pgkeep_store::{Lost, Store};
 
 use crate::failure::{Failure, Result};
 
 /// One store and its run.
 struct Copy {
+    /// Locks what is written, where its URL asks for that.
     store: Store,
     run: Option<Run>,
     /// Why it is left behind.
@@ -29,31 +30,35 @@ impl Copies {
         stores: &[Store],
         name: &str,
         id: &BackupId,
+        started: Timestamp,
         key: &str,
         progress: &Progress,
     ) -> Result<Copies> {
         let mut copies = Copies(Vec::new());
         let mut first_failure = None;
         for store in stores {
-            let begun = Run::begin(store, name, id, key).and_then(|run| {
+            // The run's mark goes again and so is not locked.
+            let locking = store.locking(started).map_err(KeepError::from);
+            let begun = locking.and_then(|locking| {
+                let run = Run::begin(store, name, id, key)?;
                 for swept in sweep(store, Timestamp::now())? {
                     progress.note(format!(
                         "removed what the interrupted backup {} of {} had left",
                         swept.id, swept.name
                     ));
                 }
-                Ok(run)
+                Ok((locking, run))
             });
-            let (run, failed) = match begun {
-                Ok(run) => (Some(run), None),
+            let (store, run, failed) = match begun {
+                Ok((locking, run)) => (locking, Some(run), None),
                 Err(e) => {
                     let failure = Failure::from(e);
                     let why = failure.message.clone();
                     first_failure.get_or_insert(failure);
-                    (None, Some(why))
+                    (store.clone(), None, Some(why))
                 }
             };
-            copies.0.push(Copy { store: store.clone(), run, failed, stalled: false });
+            copies.0.push(Copy { store, run, failed, stalled: false });
         }
         match first_failure {
             Some(failure) if copies.0.iter().all(|c| c.failed.is_some()) => return Err(failure),

@@ -1,6 +1,7 @@
 //! Restoring one backup: what was chosen of it, into a target that was looked at, proven.
 
 mod expected;
+mod swap;
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -8,8 +9,9 @@ use std::time::{Duration, Instant};
 use pgkeep_engine::progress::Progress;
 use pgkeep_engine::prove::{Verdict, prove};
 use pgkeep_engine::restore::{
-    Choice, Contents, Preview, RestoreOptions, RestoreReport, RestoreSource, ScriptSource, TargetState,
-    adapt, change_owner, choose, examine, list, preview, rename_database, restore, restore_script,
+    Beside, Choice, Contents, Preview, RestoreOptions, RestoreReport, RestoreSource, ScriptSource,
+    TargetState, adapt, change_owner, choose, examine, list, preview, put_beside, rename_database, restore,
+    restore_script,
 };
 use pgkeep_engine::session::encoding_of;
 use pgkeep_engine::{Cancel, ConnInfo, EngineError, ErrorKind};
@@ -18,17 +20,22 @@ use pgkeep_keep::{StoredArchive, verify_head};
 use crate::failure::{Failure, Result};
 use crate::resolve::Found;
 use expected::{Expected, expected};
+pub(crate) use swap::SwapFlags;
 
 /// What to restore, and how.
 pub(crate) struct RestoreJob {
     pub(crate) choice: Choice,
     pub(crate) options: RestoreOptions,
+    /// Where in the target, if not under the old names.
+    pub(crate) beside: Beside,
     /// Another name for the database that is created.
     pub(crate) create_as: Option<String>,
     /// The role that everything is to belong to.
     pub(crate) owner: Option<String>,
     /// Whether the rows are read back.
     pub(crate) prove: bool,
+    /// Whether the target is a live database, to be replaced once the other one is proven.
+    pub(crate) swap: Option<SwapFlags>,
 }
 
 /// What came of it.
@@ -42,6 +49,8 @@ pub(crate) struct RestoreRecord {
     pub(crate) manifest: bool,
     /// What a full backup has and this one lacks.
     pub(crate) partial: Option<String>,
+    /// The name that the replaced database has now.
+    pub(crate) replaced: Option<String>,
 }
 
 /// What would be done.
@@ -58,6 +67,7 @@ pub(crate) struct Plan {
 struct Prepared<'a> {
     source: RestoreSource<'a>,
     target: TargetState,
+    contents: Contents,
     notes: Vec<String>,
     refused: Option<EngineError>,
 }
@@ -70,32 +80,41 @@ impl RestoreJob {
         progress: &Progress,
         cancel: &Cancel,
     ) -> Result<RestoreRecord> {
+        if let Some(flags) = self.swap {
+            return self.swap(flags, found, target, progress, cancel);
+        }
         let archive = open(found)?;
         let began = Instant::now();
         let named = |e| in_archive(e, &archive.url());
         if let Some(m) = &found.manifest {
             progress.bytes_expected.store(m.dump.totals().1, Ordering::Relaxed);
         }
-        let (report, encoding, contents) = match ScriptSource::open(&archive, &found.key).map_err(named)? {
-            Some(script) => {
-                self.refuse_for_scripts()?;
-                let done = restore_script(&script, target, self.options.keep_going, progress, cancel);
-                let done = done.map_err(named)?;
-                (done.report, done.encoding, None)
-            }
-            None => {
-                let mut prepared = self.prepare(&archive, target, cancel)?;
-                if let Some(refused) = prepared.refused {
-                    return Err(refused.into());
+        let (report, encoding, contents) =
+            match ScriptSource::open(&archive, archive.name()).map_err(named)? {
+                Some(script) => {
+                    self.refuse_for_scripts()?;
+                    let done = restore_script(&script, target, self.options.keep_going, progress, cancel);
+                    let done = done.map_err(named)?;
+                    (done.report, done.encoding, None)
                 }
-                let source = &prepared.source;
-                let mut report = restore(source, target, &self.options, progress, cancel).map_err(named)?;
-                prepared.notes.append(&mut report.notes);
-                report.notes = prepared.notes;
-                let contents = self.choice.is_partial().then(|| Contents::of(&source.toc));
-                (report, encoding_of(&source.toc)?, contents)
-            }
-        };
+                None => {
+                    let mut prepared = self.prepare(found, &archive, target, cancel)?;
+                    if let Some(refused) = prepared.refused {
+                        return Err(refused.into());
+                    }
+                    let source = &prepared.source;
+                    // What is begun in an empty database can be gone on with; others' databases get no marks.
+                    let anew = prepared.target.interrupted && self.options.clean;
+                    let resumable = !self.options.keep_going && (prepared.target.relations == 0 || anew);
+                    let options = RestoreOptions { resumable, ..self.options.clone() };
+                    let mut report = restore(source, target, &options, progress, cancel).map_err(named)?;
+                    prepared.notes.append(&mut report.notes);
+                    report.notes = prepared.notes;
+                    let contents = (self.choice.is_partial() || self.beside.schema.is_some())
+                        .then_some(prepared.contents);
+                    (report, encoding_of(&source.toc)?, contents)
+                }
+            };
         let loading = began.elapsed();
         let expected = expected(&report, found.manifest.as_ref(), contents.as_ref());
         let verdict = match self.prove {
@@ -110,14 +129,15 @@ impl RestoreJob {
             took: began.elapsed(),
             manifest: found.manifest.is_some(),
             partial: found.manifest.as_ref().and_then(|m| m.dump.partial()),
+            replaced: None,
         })
     }
 
     /// Looks at everything and changes nothing.
     pub(crate) fn plan(&self, found: &Found, target: &ConnInfo, cancel: &Cancel) -> Result<Plan> {
         let archive = open(found)?;
-        refuse_script("--plan", &archive, found)?;
-        let prepared = self.prepare(&archive, target, cancel)?;
+        refuse_script("--plan", &archive)?;
+        let prepared = self.prepare(found, &archive, target, cancel)?;
         let dump = found.manifest.as_ref().map(|m| &m.dump);
         let preview =
             preview(&prepared.source, dump, &self.options).map_err(|e| in_archive(e, &archive.url()))?;
@@ -133,7 +153,7 @@ impl RestoreJob {
     /// What would be restored, as pg_restore lists it.
     pub(crate) fn list(&self, found: &Found) -> Result<String> {
         let archive = open(found)?;
-        refuse_script("--list", &archive, found)?;
+        refuse_script("--list", &archive)?;
         let mut source = RestoreSource::open(&archive).map_err(|e| in_archive(e, &archive.url()))?;
         let all = source.toc.entries.len();
         choose(&mut source.toc, &self.choice)?;
@@ -142,6 +162,7 @@ impl RestoreJob {
 
     fn prepare<'a>(
         &self,
+        found: &Found,
         archive: &'a StoredArchive,
         target: &ConnInfo,
         cancel: &Cancel,
@@ -154,12 +175,23 @@ impl RestoreJob {
             change_owner(&mut source.toc, role);
         }
         let chosen = choose(&mut source.toc, &self.choice)?;
-        let state = examine(&mut source, &chosen.needed, target, &self.options, cancel)?;
+        // What is there from an earlier go is not somebody else's.
+        let mut needed = chosen.needed;
+        let moved = put_beside(&mut source.toc, &self.beside, &mut needed)?;
+        if self.options.resume {
+            needed.clear();
+        }
+        let state = examine(&mut source, &needed, target, &self.options, cancel)?;
+        let contents = Contents::of(&source.toc).renamed(moved.names);
         let mut notes = chosen.notes;
+        notes.extend(moved.notes);
         notes.extend(adapt(&mut source.toc, state.server_major));
         notes.extend(state.left.iter().map(|object| format!("{object} is there already and left as it is")));
-        let refused = state.refuse(target, &self.options, self.choice.is_partial()).err();
-        Ok(Prepared { source, target: state, notes, refused })
+        // A part goes beside what is there.
+        let part =
+            self.choice.is_partial() || found.manifest.as_ref().is_some_and(|m| m.dump.partial().is_some());
+        let refused = state.refuse(target, &self.options, part).err();
+        Ok(Prepared { source, target: state, contents, notes, refused })
     }
 
     /// A script is run as it is.
@@ -171,6 +203,7 @@ impl RestoreJob {
             (self.options.no_privileges, "--no-privileges"),
             (self.options.no_tablespaces, "--no-tablespaces"),
             (self.owner.is_some(), "--owner"),
+            (self.beside.schema.is_some(), "--into-schema"),
             (self.choice.is_partial(), "choosing what to restore"),
         ];
         match asked.into_iter().find(|(is_asked, _)| *is_asked) {
@@ -209,8 +242,8 @@ fn open(found: &Found) -> Result<StoredArchive> {
     Ok(archive)
 }
 
-fn refuse_script(flag: &str, archive: &StoredArchive, found: &Found) -> Result<()> {
-    match ScriptSource::open(archive, &found.key).map_err(|e| in_archive(e, &archive.url()))? {
+fn refuse_script(flag: &str, archive: &StoredArchive) -> Result<()> {
+    match ScriptSource::open(archive, archive.name()).map_err(|e| in_archive(e, &archive.url()))? {
         Some(_) => Err(Failure::usage(format!(
             "{flag}: {} is an SQL script, which has no table of contents",
             archive.url()

@@ -87,6 +87,12 @@ impl ConnInfo {
         })
     }
 
+    /// A server of our own, by the Unix socket in its folder; nothing is taken from the environment.
+    pub(crate) fn by_socket(folder: &std::path::Path, user: &str) -> Result<ConnInfo> {
+        let folder = folder.display().to_string().replace('\\', "\\\\").replace('\'', "\\'");
+        Self::parse_with(&format!("host='{folder}' port=5432 user={user} dbname=postgres"), &|_| None)
+    }
+
     /// Whether the string looks like a connection string rather than a configured name.
     pub fn looks_like(s: &str) -> bool {
         strings::is_url(s) || s.contains('=')

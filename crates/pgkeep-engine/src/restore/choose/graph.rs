@@ -8,7 +8,7 @@ use pgkeep_archive::{DumpId, Entry};
 use super::super::entry::{bytes, desc, tag};
 
 /// Entries are meant by their index.
-pub(super) struct Graph<'a> {
+pub(in crate::restore) struct Graph<'a> {
     pub(super) entries: &'a [Entry],
     by_id: HashMap<DumpId, usize>,
     /// Partitions and their indexes with what they are attached to: pg_dump notes an order between them, but a partition
@@ -36,7 +36,7 @@ pub(super) fn is_named_for(part: &Entry, relation: &Entry) -> bool {
 }
 
 impl<'a> Graph<'a> {
-    pub(super) fn new(entries: &'a [Entry]) -> Graph<'a> {
+    pub(in crate::restore) fn new(entries: &'a [Entry]) -> Graph<'a> {
         let by_id: HashMap<DumpId, usize> = entries.iter().enumerate().map(|(i, e)| (e.id, i)).collect();
         let mut graph = Graph {
             entries,
@@ -110,7 +110,7 @@ impl<'a> Graph<'a> {
 
     /// What is a part of this relation: rows, defaults, indexes, constraints, triggers, policies, and the sequences that
     /// it owns. Foreign keys are among them, whatever they refer to.
-    pub(super) fn parts(&self, relation: usize) -> impl Iterator<Item = usize> + '_ {
+    pub(in crate::restore) fn parts(&self, relation: usize) -> impl Iterator<Item = usize> + '_ {
         self.dependents[relation].iter().copied().filter(move |d| self.is_part(*d, relation))
     }
 

@@ -18,9 +18,9 @@ use super::entry::{bytes, desc, is_database, is_setting, is_via_root, qualified,
 use crate::error::{EngineError, ErrorKind, Result};
 use crate::select::{Kind, Preset, drop_owned};
 use foreign_keys::References;
-use graph::Graph;
+pub(super) use graph::Graph;
 use include::nothing;
-use pattern::Pattern;
+pub(super) use pattern::Pattern;
 
 pub use contents::Contents;
 pub use list::{list, read_list};
@@ -217,7 +217,7 @@ fn short_name(entry: &Entry) -> &[u8] {
 }
 
 /// What every restore needs to read the others; [`super::entry::is_wanted`] decides about the database's own.
-fn always(entry: &Entry) -> bool {
+pub(super) fn always(entry: &Entry) -> bool {
     is_setting(entry) || is_database(entry) || desc(entry) == b"WARNING"
 }
 

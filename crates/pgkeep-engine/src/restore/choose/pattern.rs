@@ -8,7 +8,7 @@ use crate::error::{EngineError, ErrorKind, Result};
 /// `name` or `schema.name`: `*` and `?` stand for any characters and any one, letters are lower case, and between double
 /// quotes everything is as it stands.
 #[derive(Debug, Clone)]
-pub(super) struct Pattern {
+pub(in crate::restore) struct Pattern {
     text: String,
     schema: Option<Vec<Sign>>,
     name: Vec<Sign>,
@@ -24,7 +24,7 @@ enum Sign {
 impl Pattern {
     /// # Errors
     /// `Config` for quotes that are not closed, and for more than two parts.
-    pub(super) fn parse(text: &str) -> Result<Pattern> {
+    pub(in crate::restore) fn parse(text: &str) -> Result<Pattern> {
         let bad = |why: &str| {
             EngineError::new(ErrorKind::Config, format!("pattern {text}"), why)
                 .hint("like orders, app.*, or with double quotes around upper case: 'app.\"Orders\"'")
@@ -85,7 +85,7 @@ impl Pattern {
     }
 
     /// Whether it means this entry by its whole tag.
-    pub(super) fn is_of_entry(&self, entry: &Entry) -> bool {
+    pub(in crate::restore) fn is_of_entry(&self, entry: &Entry) -> bool {
         self.is_of(bytes(&entry.namespace), tag(entry))
     }
 

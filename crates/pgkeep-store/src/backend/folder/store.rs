@@ -168,7 +168,11 @@ impl Backend for Folder {
                 self.prune(key);
                 Ok(())
             }
-            Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(()),
+            Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                // An upload that was given up may have made its folder.
+                self.prune(key);
+                Ok(())
+            }
             // A folder is no object, so there is none under this key.
             Err(_) if path.is_dir() => Ok(()),
             Err(e) => Err(self.fail(key)(e)),

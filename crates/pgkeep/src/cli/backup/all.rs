@@ -21,6 +21,7 @@ use crate::show::{Display, plural, print, print_json, warn};
 pub(super) fn run(options: &Options, target: &Target<'_>, config: &Config, cancel: &Cancel) -> Result<()> {
     let info = &target.info;
     let dump_options = dump_options(options)?;
+    let recipients = options.encrypt.recipients()?;
     let (stores, patience) = (open_stores(options, config)?, stall_timeout(options)?);
     let key = key_template(options)?;
     let found = server_databases(info, &options.exclude_database, cancel)?;
@@ -47,6 +48,7 @@ pub(super) fn run(options: &Options, target: &Target<'_>, config: &Config, cance
             info: &info.with_database(database),
             globals: globals.as_ref(),
             dump: &dump_options,
+            recipients: &recipients,
         };
         match one(options, &job, cancel) {
             Ok(manifest) => {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 use pgkeep_archive::Section;
-use pgkeep_engine::restore::{Choice, read_list};
+use pgkeep_engine::restore::{Beside, Choice, read_list};
 use pgkeep_engine::select::{PRESETS, preset};
 
 use crate::config::keys::THIS_RUN;
@@ -52,6 +52,12 @@ pub(super) struct ChoiceFlags {
     /// Nothing but those
     #[arg(long, short = 'a')]
     data_only: bool,
+    /// Put what is chosen into this schema, beside the living
+    #[arg(long, value_name = "SCHEMA")]
+    into_schema: Option<String>,
+    /// Restore a table under another name, beside the living one
+    #[arg(long, value_name = "OLD=NEW")]
+    rename_table: Vec<String>,
     /// Leave out what a managed service owns; docs/presets.md lists it
     #[arg(long, value_name = "SERVICE", value_parser = PossibleValuesParser::new(PRESETS.iter().map(|p| p.name)))]
     preset: Option<String>,
@@ -64,6 +70,18 @@ pub(super) struct ChoiceFlags {
 }
 
 impl ChoiceFlags {
+    /// Where to put it.
+    pub(super) fn beside(&self) -> Result<Beside> {
+        let split = |words: &String| match words.split_once('=') {
+            Some((old, new)) if !old.is_empty() && !new.is_empty() => Ok((old.to_owned(), new.to_owned())),
+            _ => Err(Failure::usage(format!(
+                "--rename-table {words}: an old and a new name, as in orders=orders_then"
+            ))),
+        };
+        let renames = self.rename_table.iter().map(split).collect::<Result<_>>()?;
+        Ok(Beside { schema: self.into_schema.clone(), renames })
+    }
+
     /// What these flags choose. Reads the list.
     pub(super) fn choice(&self) -> Result<Choice> {
         let section = |s: &String| match s.as_str() {

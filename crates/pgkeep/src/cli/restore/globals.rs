@@ -22,7 +22,8 @@ pub(super) fn run(options: &Options, target: &ConnInfo, found: &Found, cancel: &
             ),
         ));
     };
-    let sql = read_globals(&found.store, manifest)?;
+    let identities = found.identities()?;
+    let sql = read_globals(&found.store, manifest, &identities).map_err(|e| found.locked(e))?;
     let passwords = manifest.globals.as_ref().is_some_and(|g| g.passwords);
     let report = restore_globals(target, &sql, !options.no_tablespaces, cancel)?;
     let outcome = match report.errors.len() as u64 {

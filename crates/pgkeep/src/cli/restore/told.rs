@@ -8,7 +8,7 @@ use crate::job::RestoreRecord;
 use crate::show::{duration, many, plural, print, print_json, warn};
 
 pub(super) fn json(done: &RestoreRecord, failure: Option<&Failure>) {
-    let RestoreRecord { url, report, verdict, loading, took, manifest, partial } = done;
+    let RestoreRecord { url, report, verdict, loading, took, manifest, partial, replaced } = done;
     let verdict = verdict.as_ref();
     let mut result = json!({
         "ok": failure.is_none(),
@@ -23,7 +23,9 @@ pub(super) fn json(done: &RestoreRecord, failure: Option<&Failure>) {
         "errors": report.errors.iter().map(|e| json!({
             "object": e.object, "error": e.error, "sqlstate": e.sqlstate, "hint": e.hint,
         })).collect::<Vec<_>>(),
+        "analyzed": report.analyzed,
         "partial": partial,
+        "replaced": replaced,
         "notes": report.notes,
         "restore_seconds": loading.as_secs_f64(),
         "duration_seconds": took.as_secs_f64(),
@@ -35,7 +37,7 @@ pub(super) fn json(done: &RestoreRecord, failure: Option<&Failure>) {
 }
 
 pub(super) fn text(done: &RestoreRecord) {
-    let RestoreRecord { url, report, verdict, loading, took, manifest, partial } = done;
+    let RestoreRecord { url, report, verdict, loading, took, manifest, partial, replaced } = done;
     for e in &report.errors {
         warn(format!("failed: {}: {}", e.object, e.error));
         if let Some(hint) = &e.hint {
@@ -57,6 +59,9 @@ pub(super) fn text(done: &RestoreRecord) {
         plural(report.tables, "table"),
         duration(*loading)
     ));
+    if let Some(old) = replaced {
+        print(format!("  replaced  the old database is now {old}; it stays until you drop it"));
+    }
     match verdict {
         None => print("  proof     left out (--no-prove)"),
         Some(v) if v.is_proven() => print(format!(

@@ -1,0 +1,62 @@
+//! Comparing two databases, or a database and a backup: definitions, the rows of every table, sequences.
+//!
+//! Each side is read under one snapshot. Rows are compared by fingerprint, and where two tables differ and have a primary
+//! key, by key: both sides are read in the order of their keys' text, whose bytes sort alike on every server.
+
+mod backup;
+mod databases;
+mod keys;
+
+pub use backup::compare_with_backup;
+pub use databases::compare_databases;
+pub use keys::{KeyDifference, Keys};
+
+use crate::conn::major_of;
+use crate::definitions::{Change, Side};
+use crate::fingerprint::Fingerprint;
+
+/// What comparing gave.
+#[derive(Debug, Clone, Default)]
+pub struct Comparison {
+    /// Tables that are on both sides.
+    pub tables: u64,
+    /// Rows of the first side.
+    pub rows: u64,
+    /// Definitions that are not the same.
+    pub definitions: Vec<Change>,
+    /// Tables whose rows are not the same.
+    pub differences: Vec<TableDifference>,
+    /// What else is not the same, in words: sequences, large objects.
+    pub others: Vec<(String, String)>,
+    /// What one should know about the comparison.
+    pub notes: Vec<String>,
+}
+
+impl Comparison {
+    /// Whether nothing differs.
+    pub fn is_same(&self) -> bool {
+        self.definitions.is_empty() && self.differences.is_empty() && self.others.is_empty()
+    }
+}
+
+/// What two majors say of the same definition need not be the same.
+fn version_note(first: &str, second: &str) -> Option<String> {
+    (major_of(first) != major_of(second)).then(|| {
+        format!("the servers' versions are {first} and {second}: a definition that differs may be the same in other words")
+    })
+}
+
+/// A table whose rows are not the same.
+#[derive(Debug, Clone)]
+pub struct TableDifference {
+    /// Schema and name.
+    pub table: String,
+    /// On which side it is.
+    pub side: Side,
+    /// Rows of the first side, where it is there.
+    pub first: Option<Fingerprint>,
+    /// Rows of the second side, where it is there.
+    pub second: Option<Fingerprint>,
+    /// Which rows, where both sides are databases and the table has a primary key.
+    pub keys: Option<Keys>,
+}

@@ -1,0 +1,247 @@
+//! Drills from the command line: verdicts, records, signatures, and what is left after a run that was ended.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod failures_support;
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use failures_support::archive::Sample;
+use failures_support::place::files;
+use failures_support::program::{Ran, Running, pgkeep, processes, ran, run};
+use failures_support::wait_until;
+use pgkeep_testbed::{Database, Server};
+use tempfile::TempDir;
+
+/// A folder for throwaway servers, which may run as another user.
+fn work_dir() -> TempDir {
+    let dir = tempfile::Builder::new().prefix("drill-").tempdir_in("/tmp").unwrap();
+    std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    dir
+}
+
+fn words<'a>(backup: &'a str, store: &'a str, work_dir: &'a TempDir, more: &[&'a str]) -> Vec<&'a str> {
+    let work_dir = work_dir.path().to_str().unwrap();
+    [&["drill", backup, "--store", store, "--work-dir", work_dir, "--jobs", "2"], more].concat()
+}
+
+fn drill(sample: &Sample, more: &[&str]) -> Ran {
+    let dir = work_dir();
+    let done = ran(&words("sample", sample.store(), &dir, more));
+    nothing_is_left(&dir);
+    done
+}
+
+#[track_caller]
+fn nothing_is_left(dir: &TempDir) {
+    assert_eq!(files(dir.path()), Vec::<String>::new());
+    let place = dir.path().to_str().unwrap();
+    let left: Vec<_> = processes().into_iter().filter(|p| p.arguments.contains(place)).collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+/// The drill's files beside the backup that end so.
+fn beside(sample: &Sample, end: &str) -> Vec<PathBuf> {
+    let folder = sample.dir.path().join("sample");
+    files(&folder)
+        .iter()
+        .filter(|f| f.contains(".drill.") && f.ends_with(end))
+        .map(|f| folder.join(f))
+        .collect()
+}
+
+fn openssl(arguments: &[&str]) -> bool {
+    Command::new("openssl").args(arguments).output().unwrap().status.success()
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+#[test]
+fn a_proven_backup_has_a_record_that_openssl_accepts_and_a_changed_one_is_refused() {
+    let sample = Sample::make(&Server::major(18), &["--globals"]);
+    let keys = tempfile::tempdir().unwrap();
+    let (private, public) = (keys.path().join("drill.pem"), keys.path().join("drill.pub"));
+    assert!(openssl(&["genpkey", "-algorithm", "ed25519", "-out", text(&private)]));
+    assert!(openssl(&["pkey", "-in", text(&private), "-pubout", "-out", text(&public)]));
+    let check = "select count(*) = 3000 from t";
+    drill(&sample, &["--drill-key", text(&private), "--check", check]).ok().says(&[
+        "PROVEN",
+        "3,100 rows of 2 tables",
+        "assertion true",
+        "(signed)",
+        "throwaway 18.",
+    ]);
+
+    let record = &beside(&sample, ".proven.json")[0];
+    let signature = &beside(&sample, ".proven.sig")[0];
+    let verified =
+        ["pkeyutl", "-verify", "-pubin", "-rawin", "-inkey", text(&public), "-sigfile", text(signature)];
+    assert!(openssl(&[&verified[..], &["-in", text(record)]].concat()), "openssl accepts the signature");
+    let json: serde_json::Value = serde_json::from_slice(&std::fs::read(record).unwrap()).unwrap();
+    assert_eq!((&json["verdict"], &json["backup"]["id"]), (&"proven".into(), &sample.id.as_str().into()));
+    assert_eq!(json["drill"]["failures"], serde_json::json!([]));
+    let pem = std::fs::read_to_string(&public).unwrap();
+    assert!(pem.contains(json["signed_by"].as_str().unwrap()), "the record names the key");
+    let report = std::fs::read_to_string(&beside(&sample, ".proven.html")[0]).unwrap();
+    assert!(report.contains(&sample.id) && report.contains("public.t") && report.contains(check), "{report}");
+
+    let verify = ["drill", "--verify-record", text(record), "--public-key", text(&public)];
+    ran(&verify).ok().says(&[&sample.id, "proven"]);
+    ran(&["show", &sample.id, "--store", sample.store()]).ok().says(&["drill     proven "]);
+    let changed = std::fs::read_to_string(record).unwrap().replacen("\"rows\": 3000", "\"rows\": 3001", 1);
+    std::fs::write(record, changed).unwrap();
+    ran(&verify).failed(3, &["the record was changed"]);
+    std::fs::remove_file(signature).unwrap();
+    ran(&verify).failed(3, &["there is no signature"]);
+}
+
+#[test]
+fn a_backup_whose_rows_are_others_than_its_manifest_says_fails_and_is_recorded_so() {
+    let sample = Sample::make(&Server::major(17), &[]);
+    sample.edit_manifest(|m| {
+        let tables = m["dump"]["tables"].as_array_mut().unwrap();
+        let t = tables.iter_mut().find(|t| t["table"] == "t").unwrap();
+        t["rows"] = 3001.into();
+    });
+    let done = drill(&sample, &["--json"]).failed(3, &["table public.t", "1 rows are missing"]);
+    let json = done.json();
+    assert_eq!((&json["ok"], &json["verdict"]), (&false.into(), &"failed".into()));
+    assert!(json["record_url"].as_str().unwrap().ends_with(".failed.json"), "{json}");
+    assert_eq!(beside(&sample, ".failed.json").len(), 1);
+    assert_eq!(beside(&sample, ".sig"), Vec::<PathBuf>::new());
+}
+
+#[test]
+fn a_damaged_archive_and_one_that_is_gone_fail_without_a_server() {
+    let sample = Sample::make(&Server::major(18), &[]);
+    sample.set_archive(&sample.archive[..sample.archive.len() - 1]);
+    drill(&sample, &[]).failed(3, &["the archive: ", "bytes and its manifest says", "FAILED"]);
+    std::fs::remove_file(sample.archive_path()).unwrap();
+    drill(&sample, &[]).failed(3, &["the archive: ", "not "]);
+}
+
+#[test]
+fn a_missing_extension_makes_a_drill_incomplete_and_is_no_damage() {
+    let server = Server::major(18);
+    let source = Database::create(&server, "extended");
+    source.psql(
+        "create extension hstore; create table h (id int primary key, v hstore); insert into h values (1, 'a=>1');
+         create index h_v on h using gin (v); create view of_h as select v -> 'a' as a from h;
+         create table plain (i int); insert into plain values (1), (2)",
+    );
+    let store = tempfile::tempdir().unwrap();
+    let to = store.path().to_str().unwrap();
+    ran(&["backup", &source.url(), "--to", to, "--name", "extended"]).ok();
+    let (programs, dir) = (without_hstore(server.bin_dir()), work_dir());
+    let mut command = pgkeep(&words("extended@latest", to, &dir, &["--json"]));
+    command.env("PATH", "/usr/bin:/bin").env("PGKEEP_PG_BIN", programs.path().join("bin"));
+    let json =
+        run(command).failed(11, &["neither proven nor failed", "extension hstore is missing here"]).json();
+    nothing_is_left(&dir);
+    assert_eq!(json["verdict"], "incomplete");
+    assert_eq!(json["drill"]["failures"], serde_json::json!([]), "{json}");
+    let unproven = json["drill"]["unproven"].to_string();
+    for object in ["EXTENSION", "TABLE public.h ", "INDEX public.h_v", "VIEW public.of_h"] {
+        assert!(unproven.contains(object), "{object}: {unproven}");
+    }
+    let table = |name: &str| {
+        let tables = json["drill"]["tables"].as_array().unwrap();
+        tables.iter().find(|t| t["table"] == name).unwrap()["verdict"].clone()
+    };
+    assert_eq!((table("plain"), table("h")), ("proven".into(), "incomplete".into()));
+    assert!(json["record_url"].as_str().unwrap().ends_with(".incomplete.json"));
+}
+
+/// A copy of a server's programs that lacks an extension. The programs look for the rest beside themselves.
+fn without_hstore(bin: &Path) -> TempDir {
+    let copy = tempfile::Builder::new().prefix("drill-pg-").tempdir_in("/tmp").unwrap();
+    std::fs::set_permissions(copy.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let root = bin.parent().unwrap();
+    let script = "cp -r \"$1\"/bin \"$1\"/share \"$2\" && ln -s \"$1\"/lib \"$2\"/lib && \
+                  find \"$2\"/share -name 'hstore*' -delete && ! test -e \"$2\"/share/extension/hstore.control";
+    let mut copied = Command::new("sh");
+    copied.args(["-ec", script, "sh"]).arg(root).arg(copy.path());
+    assert!(copied.status().unwrap().success());
+    copy
+}
+
+/// Starts a drill that hangs in an assertion once everything is restored.
+fn hanging(sample: &Sample, dir: &TempDir) -> Running {
+    let hang = "select pg_sleep(600) is not null";
+    let running = Running::pgkeep(&words("sample", sample.store(), dir, &["--check", hang]));
+    let in_check =
+        || processes().iter().any(|p| p.arguments.starts_with("postgres: postgres restored [local] SELECT"));
+    wait_until("the assertion runs", in_check);
+    running
+}
+
+#[test]
+fn a_drill_that_is_stopped_leaves_nothing_and_one_that_is_killed_leaves_nothing_after_the_next() {
+    let sample = Sample::make(&Server::major(18), &[]);
+    let dir = work_dir();
+    let running = hanging(&sample, &dir);
+    running.signal("TERM");
+    running.wait().failed(130, &["stopped"]);
+    nothing_is_left(&dir);
+
+    let running = hanging(&sample, &dir);
+    running.signal("KILL");
+    running.wait();
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "a killed run cannot clean up");
+    assert_eq!(beside(&sample, ".json"), Vec::<PathBuf>::new(), "no drill without an end has a record");
+    ran(&words("sample", sample.store(), &dir, &[]))
+        .ok()
+        .says(&["PROVEN", "that a killed run had left was removed"]);
+    nothing_is_left(&dir);
+}
+
+#[test]
+fn a_scratch_server_serves_as_well_and_keeps_nothing() {
+    let sample = Sample::make(&Server::major(16), &[]);
+    let scratch = Server::major(18);
+    // Newer than what was dumped: the same definitions in other words are no difference.
+    let url = scratch.url("postgres");
+    ran(&["drill", &sample.id, "--store", sample.store(), "--into", &url])
+        .ok()
+        .says(&["PROVEN", "127.0.0.1:"]);
+    let left = scratch.psql(
+        "postgres",
+        "select count(*) from pg_database where datname like 'pgkeep\\_drill\\_%reference'",
+    );
+    assert_eq!(left, "0");
+    ran(&["drill", &sample.id, "--store", sample.store(), "--into", &Server::major(15).url("postgres")])
+        .failed(2, &["older than the backup's 16"]);
+}
+
+#[test]
+fn without_a_server_here_the_error_says_what_to_install() {
+    let sample = Sample::make(&Server::major(18), &[]);
+    let mut command = pgkeep(&["drill", &sample.id, "--store", sample.store()]);
+    let empty = tempfile::tempdir().unwrap();
+    command.env("PATH", "").env("PGKEEP_PG_BIN", empty.path());
+    run(command).failed(6, &["postgres 18 or newer", "postgresql-18", "--into URL"]);
+    assert_eq!(beside(&sample, ".json"), Vec::<PathBuf>::new());
+}
+
+#[test]
+fn each_database_is_drilled_by_its_own_entry_of_the_configuration() {
+    let sample = Sample::make(&Server::major(18), &[]);
+    let dir = work_dir();
+    let file = dir.path().join("pgkeep.toml");
+    let text = format!(
+        "store = \"{}\"\n[defaults]\nwork_dir = \"{}\"\n[databases.sample]\nurl = \"postgres://x/y\"\n\
+         drill_check = [\"select count(*) > 0 from t\", \"select count(*) > 1000 from u\"]\n",
+        sample.store(),
+        dir.path().display()
+    );
+    std::fs::write(&file, text).unwrap();
+    let mut command = pgkeep(&["drill", "sample"]);
+    command.env("PGKEEP_CONFIG", &file);
+    run(command).failed(
+        3,
+        &["assertion true: select count(*) > 0 from t", "NOT TRUE: select count(*) > 1000 from u"],
+    );
+}

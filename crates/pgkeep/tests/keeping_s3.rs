@@ -1,0 +1,147 @@
+//! Keeping in a bucket: prunes that meet, prunes that are killed, and locks.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod support;
+
+use std::process::{Child, Command, Stdio};
+
+use jiff::{SignedDuration, Timestamp};
+use pgkeep_keep::{BackupId, Manifest};
+use pgkeep_store::{Credentials, OpenOptions, Store};
+use pgkeep_testbed::{Bucket, S3};
+use serde_json::Value;
+use support::{program, succeed};
+
+const MANIFEST: &[u8] = include_bytes!("../../pgkeep-keep/tests/fixtures/manifest-v1.json");
+
+/// A bucket with backups of the last days, one a day.
+struct Kept {
+    bucket: Bucket,
+    store: Store,
+    url: String,
+    /// Newest first.
+    ids: Vec<BackupId>,
+}
+
+impl Kept {
+    fn new(bucket: Bucket, count: i64) -> Kept {
+        let s3 = S3::from_env();
+        let credentials =
+            Credentials { access_key: s3.access_key, secret_key: s3.secret_key, session_token: None };
+        let options = OpenOptions { credentials: Some(credentials), ..OpenOptions::default() };
+        let url = bucket.url("kept");
+        let store = Store::open_with(&url, &options).unwrap();
+        let ids = (0..count).map(|days| plant(&store, days)).collect();
+        Kept { bucket, store, url, ids }
+    }
+
+    fn prune(&self, args: &[&str]) -> Command {
+        let mut command = program();
+        command.args(["prune", "--json", "--store", &self.url]).args(args).envs(self.bucket.credentials());
+        command
+    }
+
+    /// A prune that is at work.
+    fn start(&self, args: &[&str]) -> Child {
+        self.prune(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
+    fn manifests(&self) -> usize {
+        self.store
+            .list("shop/")
+            .unwrap()
+            .filter(|o| o.as_ref().unwrap().key.ends_with(".manifest.json"))
+            .count()
+    }
+
+    /// The newest so many are whole, and nothing else is left.
+    #[track_caller]
+    fn only_the_newest_are_left(&self, count: usize) {
+        let mut expected: Vec<String> = self.ids[..count]
+            .iter()
+            .flat_map(|id| [id.archive_key("shop"), id.manifest_key("shop")])
+            .map(|key| format!("kept/{key}"))
+            .collect();
+        expected.sort();
+        assert_eq!(self.bucket.keys(), expected);
+    }
+}
+
+fn plant(store: &Store, days: i64) -> BackupId {
+    let at = Timestamp::now() - SignedDuration::from_hours(24 * days);
+    let id = BackupId::new(at);
+    let mut manifest = Manifest::from_json(MANIFEST, "sample").unwrap();
+    (manifest.id, manifest.dump.snapshot_time) = (id.to_string(), at);
+    manifest.object.key = id.archive_key("shop");
+    store.put(&manifest.object.key, "an archive".into()).unwrap();
+    store.put(&id.manifest_key("shop"), manifest.to_json().into()).unwrap();
+    id
+}
+
+#[test]
+fn two_prunes_at_once_do_each_deletion_once_and_lose_nothing() {
+    let kept = Kept::new(S3::from_env().create_bucket("two-prunes"), 20);
+    let both = [kept.start(&["--keep-last", "4"]), kept.start(&["--keep-last", "6"])];
+    let ended = both.map(|child| child.wait_with_output().unwrap());
+    assert!(ended.iter().any(|out| out.status.success()), "{ended:?}");
+    for out in ended.iter().filter(|out| !out.status.success()) {
+        let told: Value = serde_json::from_slice(&out.stdout).unwrap();
+        assert_eq!(told["error"]["kind"], "busy", "{told}");
+    }
+    succeed(&mut kept.prune(&["--keep-last", "4"]));
+    kept.only_the_newest_are_left(4);
+}
+
+#[test]
+fn two_prunes_without_a_lease_between_them_lose_nothing_either() {
+    let kept = Kept::new(S3::from_env().create_bucket("no-lease"), 16);
+    let mut first = kept.start(&["--keep-last", "3"]);
+    while kept.manifests() == 16 && first.try_wait().unwrap().is_none() {}
+    kept.store.delete(".pgkeep/prune.lease.json").unwrap();
+    let second = kept.start(&["--keep-last", "5"]);
+    let ended = [first, second].map(|child| child.wait_with_output().unwrap());
+    assert!(ended.iter().any(|out| out.status.success()), "{ended:?}");
+    succeed(&mut kept.prune(&["--keep-last", "3"]));
+    kept.only_the_newest_are_left(3);
+}
+
+#[test]
+fn a_prune_that_is_killed_again_and_again_is_finished_by_the_next() {
+    let kept = Kept::new(S3::from_env().create_bucket("killed"), 24);
+    for _ in 0..4 {
+        let before = kept.manifests();
+        let mut child = kept.start(&["--keep-last", "5"]);
+        while kept.manifests() == before && child.try_wait().unwrap().is_none() {}
+        child.kill().unwrap();
+        child.wait().unwrap();
+        for id in &kept.ids[..5] {
+            for key in [id.archive_key("shop"), id.manifest_key("shop")] {
+                kept.store.head(&key).unwrap();
+            }
+        }
+        let listed =
+            succeed(program().args(["list", "--store", &kept.url, "--json"]).envs(kept.bucket.credentials()));
+        for line in String::from_utf8(listed).unwrap().lines() {
+            let line: Value = serde_json::from_str(line).unwrap();
+            let key = format!("shop/{}.dump", line["id"].as_str().unwrap());
+            assert!(kept.store.head(&key).is_ok(), "what is listed has its archive: {line}");
+        }
+    }
+    succeed(&mut kept.prune(&["--keep-last", "5"]));
+    kept.only_the_newest_are_left(5);
+}
+
+#[test]
+fn what_the_bucket_has_locked_stays_and_the_reason_says_so() {
+    let kept = Kept::new(S3::from_env().create_locking_bucket("locks"), 4);
+    let locked = &kept.ids[3];
+    kept.store.set_legal_hold(&locked.archive_key("shop"), true).unwrap();
+    let told: Value = serde_json::from_slice(&succeed(&mut kept.prune(&["--keep-last", "1"]))).unwrap();
+    assert_eq!(told["deleted"], 2, "{told}");
+    let backups = told["names"][0]["backups"].as_array().unwrap();
+    let of_locked = backups.iter().find(|b| b["id"] == locked.as_str()).unwrap();
+    assert!(of_locked["reasons"].to_string().contains("legal hold"), "{told}");
+    kept.store.set_legal_hold(&locked.archive_key("shop"), false).unwrap();
+    succeed(&mut kept.prune(&["--keep-last", "1"]));
+    kept.only_the_newest_are_left(1);
+}
