@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use clap::Args;
-use pgkeep_engine::rules::Salt;
+use pgkeep_engine::rules::{Salt, check_filter, check_mask};
 use pgkeep_engine::select::Selection;
 
 use crate::config::Settings;
@@ -36,6 +36,12 @@ pub(crate) struct Rule {
     text: String,
 }
 
+/// Where a salt is, never the salt.
+pub(crate) enum SaltSource<'s> {
+    Variable(&'s str),
+    File(&'s str),
+}
+
 impl FromStr for Rule {
     type Err = String;
 
@@ -49,6 +55,12 @@ impl FromStr for Rule {
         let (object, text) = end.map(|(i, _)| (&words[..i], &words[i + 1..])).ok_or("there is no = in it")?;
         Ok(Rule { object: object.trim().to_owned(), text: text.trim().to_owned() })
     }
+}
+
+/// What of a rule makes no sense whatever the database: `key` is one of [`TABLES`].
+pub(crate) fn check(key: &str, object: &str, text: &str) -> Result<(), String> {
+    let checked = if key == "mask" { check_mask(object, text) } else { check_filter(object, text) };
+    checked.map_err(|e| format!("\"{object}\": {}", e.why))
 }
 
 impl RuleFlags {
@@ -76,16 +88,25 @@ impl RuleFlags {
 
     /// The salt that is named.
     pub(crate) fn salt(&self) -> Result<Option<Salt>> {
-        let Some(source) = &self.mask_salt else { return Ok(None) };
-        let text = match (source.strip_prefix("env:"), source.strip_prefix("file:")) {
-            (Some(name), _) => std::env::var(name)
+        let text = match self.salt_source()? {
+            None => return Ok(None),
+            Some(SaltSource::Variable(name)) => std::env::var(name)
                 .map_err(|_| Failure::usage(format!("--mask-salt: the variable {name} is not set")))?,
-            (_, Some(path)) => std::fs::read_to_string(path)
+            Some(SaltSource::File(path)) => std::fs::read_to_string(path)
                 .map_err(|e| Failure::usage(format!("--mask-salt: reading {path}: {e}")))?,
-            // It may be the salt itself.
-            _ => return Err(Failure::usage("--mask-salt says where the salt is: env:NAME or file:PATH")),
         };
         Ok(Some(Salt::new(&text)?))
+    }
+
+    /// Where the salt is.
+    pub(crate) fn salt_source(&self) -> Result<Option<SaltSource<'_>>> {
+        let Some(source) = &self.mask_salt else { return Ok(None) };
+        match (source.strip_prefix("env:"), source.strip_prefix("file:")) {
+            (Some(name), _) => Ok(Some(SaltSource::Variable(name))),
+            (_, Some(path)) => Ok(Some(SaltSource::File(path))),
+            // Not repeated: it may be the salt itself.
+            _ => Err(Failure::usage("--mask-salt says where the salt is: env:NAME or file:PATH")),
+        }
     }
 }
 

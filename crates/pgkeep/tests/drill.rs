@@ -245,3 +245,27 @@ fn each_database_is_drilled_by_its_own_entry_of_the_configuration() {
         &["assertion true: select count(*) > 0 from t", "NOT TRUE: select count(*) > 1000 from u"],
     );
 }
+
+#[test]
+fn a_look_at_a_backup_needs_no_server_and_stays_only_if_asked_to() {
+    let sample = Sample::make(&Server::major(18), &[]);
+    let dir = work_dir();
+    let place = dir.path().to_str().unwrap();
+    let words =
+        ["restore", &sample.id, "--store", sample.store(), "--into", "throwaway", "--work-dir", place];
+    ran(&words).ok().says(&["proven", "the throwaway server is gone again; --keep"]);
+    nothing_is_left(&dir);
+    ran(&[&words[..], &["--clean"]].concat()).failed(2, &["--clean: a throwaway server is new and empty"]);
+
+    let kept = ran(&[&words[..], &["--keep"]].concat()).ok();
+    let command = |begin: &str| kept.stdout.lines().find_map(|l| l.strip_prefix(begin)).unwrap().to_owned();
+    let psql = format!("{} -XAtc 'select count(*) from t'", command("note: look at it: "));
+    let looked = Command::new("sh").args(["-c", &psql]).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&looked.stdout), "3000\n", "{looked:?}");
+    // The next run takes it for no leftover.
+    ran(&words).ok();
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+    let remove = Command::new("sh").args(["-c", &command("note: stop and remove it: ")]).output().unwrap();
+    assert!(remove.status.success(), "{remove:?}");
+    nothing_is_left(&dir);
+}

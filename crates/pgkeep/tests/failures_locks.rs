@@ -111,6 +111,30 @@ fn a_schema_change_that_queues_for_a_table_waits_and_the_backup_goes_on() {
 }
 
 #[test]
+fn a_rule_that_reads_a_table_for_which_a_change_queues_does_not_wait_for_ever() {
+    let server = Server::major(17);
+    let source = big_and_small(&server);
+    source.psql("create table third as select i from generate_series(1, 5000) as i");
+    let proxy = FaultProxy::to(("127.0.0.1", server.port()));
+    proxy.throttle(2_000_000);
+    let place = Place::folder();
+    let (url, to) = (source.url_via(proxy.port()), place.url());
+    let rule = "public.third=i in (select i from public.small)";
+    let running = Running::pgkeep(&["backup", &url, "--to", &to, "--jobs", "1", "--json", "--where", rule]);
+    wait_for_reading(&source);
+    let change = Session::start(&source, "alter table small add column added int default 7");
+    wait_until("the change queues", || locks(&source, "small", EXCLUSIVE, false) == 1);
+    proxy.throttle(0);
+    let notes = running.wait().ok().json()["notes"].to_string();
+    assert!(notes.contains("table public.third: a schema change waits for it"), "{notes}");
+    assert!(change.wait(), "the change went through");
+    let target = Database::create(&server, "target");
+    let id = place.holds_one_backup();
+    place.ran(&["restore", &id, "--into", &target.url(), "--store", &to]).ok().says(&["proven"]);
+    assert_eq!(target.psql("select count(*) from third"), "100");
+}
+
+#[test]
 fn a_schema_change_that_queues_for_every_table_leaves_all_to_the_coordinator() {
     let server = Server::major(17);
     let source = big_and_small(&server);

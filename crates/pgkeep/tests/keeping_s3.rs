@@ -54,7 +54,7 @@ impl Kept {
             .count()
     }
 
-    /// The newest so many are whole, and nothing else is left.
+    /// The newest so many are whole, and nothing else is left but, where there are versions, the lists of deleted keys.
     #[track_caller]
     fn only_the_newest_are_left(&self, count: usize) {
         let mut expected: Vec<String> = self.ids[..count]
@@ -63,7 +63,9 @@ impl Kept {
             .map(|key| format!("kept/{key}"))
             .collect();
         expected.sort();
-        assert_eq!(self.bucket.keys(), expected);
+        let mut keys = self.bucket.keys();
+        keys.retain(|key| !key.starts_with("kept/.pgkeep/deleted/"));
+        assert_eq!(keys, expected);
     }
 }
 
@@ -143,5 +145,27 @@ fn what_the_bucket_has_locked_stays_and_the_reason_says_so() {
     assert!(of_locked["reasons"].to_string().contains("legal hold"), "{told}");
     kept.store.set_legal_hold(&locked.archive_key("shop"), false).unwrap();
     succeed(&mut kept.prune(&["--keep-last", "1"]));
+    kept.only_the_newest_are_left(1);
+}
+
+#[test]
+fn versions_of_what_was_pruned_go_after_the_grace_and_those_of_what_others_deleted_stay() {
+    let kept = Kept::new(S3::from_env().create_locking_bucket("versions"), 4);
+    // Somebody deletes a backup by hand.
+    let lost = [kept.ids[1].archive_key("shop"), kept.ids[1].manifest_key("shop")];
+    lost.iter().for_each(|key| kept.store.delete(key).unwrap());
+    succeed(&mut kept.prune(&["--keep-last", "1"]));
+    let versions = || -> Vec<String> {
+        let all = kept.store.versions("shop/").unwrap().map(Result::unwrap);
+        all.filter(|v| !v.is_delete_marker).map(|v| v.key).collect()
+    };
+    assert_eq!(versions().len(), 8, "within the grace time nothing is lost: {:?}", versions());
+    let told: Value = serde_json::from_slice(&succeed(&mut kept.prune(&["--grace", "0"]))).unwrap();
+    assert!(told["leftovers"].to_string().contains("versions"), "{told}");
+    let mut expected = [kept.ids[0].archive_key("shop"), kept.ids[0].manifest_key("shop")].to_vec();
+    expected.extend(lost);
+    expected.sort();
+    assert_eq!(versions(), expected);
+    assert!(kept.bucket.keys().iter().all(|key| !key.contains(".pgkeep/")), "{:?}", kept.bucket.keys());
     kept.only_the_newest_are_left(1);
 }

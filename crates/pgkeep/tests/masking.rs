@@ -225,3 +225,16 @@ fn one_salt_masks_alike_in_every_backup_and_is_written_nowhere() {
         assert!(out.status.code() == Some(2) && said.contains(words) && !said.contains(secret), "{said}");
     }
 }
+
+#[test]
+fn rules_for_a_database_of_another_encoding_may_have_any_letters() {
+    let server = Server::major(16);
+    let latin1 = "TEMPLATE template0 ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'";
+    let database = Database::create_with(&server, "latin1", latin1);
+    database.psql("create table größen (größe text, straße text); insert into größen values ('groß', 'Ö-Weg 1'), ('klein', 'x')");
+    let rules = ["--mask", "public.größen.straße=größe || ' ä'", "--where", "public.größen=größe = 'groß'"];
+    let backup = Backup::of(&database, &rules);
+    let copy = Database::create_with(&server, "latin1_copy", latin1);
+    assert_eq!(restore(&backup.file(), &copy, &[])["proven"], true);
+    assert_eq!(copy.psql("select * from größen"), "groß|groß ä");
+}

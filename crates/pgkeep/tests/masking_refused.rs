@@ -30,6 +30,7 @@ fn a_rule_that_makes_no_sense_is_refused_before_a_row_is_read() {
         ("--mask", "public.users.label=hash", &["computes"]),
         ("--mask", "public.keyed.id=hash", &["GENERATED ALWAYS AS IDENTITY"]),
         ("--mask", "public.orders.day=shift dates", &["in which partition"]),
+        ("--mask", "public.orders_new.day=shift dates", &["in which partition"]),
         ("--mask", "public.users.name=null", &["NOT NULL"]),
         ("--mask", "public.users.code=fake name", &["fake name", "the column is integer"]),
         ("--mask", "public.users.phone=fake email", &["33 characters", "holds 20"]),

@@ -12,7 +12,7 @@ use crate::session::encoding_of;
 ///
 /// # Errors
 /// What the server says to the last try.
-pub fn create_database(client: &mut Client, name: &str, toc: &Toc) -> Result<Option<String>> {
+pub(super) fn create_database(client: &mut Client, name: &str, toc: &Toc) -> Result<Option<String>> {
     let wanted = options(toc);
     let encoding = match &wanted {
         Some(options) => encoding(options),

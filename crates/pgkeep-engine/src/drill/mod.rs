@@ -19,7 +19,5 @@ mod run;
 mod schema;
 mod unproven;
 
-pub use database::create_database;
-pub use place::DrillPlace;
-pub use roles::create_roles;
+pub use place::{DrillPlace, Place};
 pub use run::{Drill, DrillRequest};

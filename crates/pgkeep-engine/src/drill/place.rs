@@ -9,10 +9,10 @@ use super::database::create_database;
 use super::limits::Usage;
 use super::roles::create_roles;
 use crate::cancel::Cancel;
-use crate::conn::{Client, ConnInfo, quote_ident};
+use crate::conn::{Client, ConnInfo, major_of, quote_ident};
 use crate::error::{EngineError, ErrorKind, Result};
 use crate::globals::restore_globals;
-use crate::throwaway::{Throwaway, find_server};
+use crate::throwaway::{Kept, Throwaway, find_server};
 
 /// How the names of a drill's databases on a scratch server begin.
 const PREFIX: &str = "pgkeep_drill_";
@@ -30,19 +30,25 @@ pub enum DrillPlace<'a> {
 }
 
 /// A place that is cleaned up when dropped.
-pub(super) struct Place {
+pub struct Place {
     throwaway: Option<Throwaway>,
     /// Its `application_name` is the name of the drill's databases: those without such a session are leftovers.
     admin: Client,
     name: String,
+    /// Databases to be dropped, of a scratch server.
     databases: Vec<String>,
     roles: Vec<BString>,
-    pub(super) notes: Vec<String>,
+    /// What one should know of it.
+    pub notes: Vec<String>,
 }
 
 impl Place {
-    /// Opens the place for an archive of a server of this major.
-    pub(super) fn open(place: DrillPlace<'_>, major: u32, cancel: &Cancel) -> Result<Place> {
+    /// Opens the place for an archive of a server of this version.
+    ///
+    /// # Errors
+    /// No fitting server here, one that does not start, or a scratch server that is not reached or is older.
+    pub fn open(place: DrillPlace<'_>, version: &str, cancel: &Cancel) -> Result<Place> {
+        let major = major_of(version);
         match place {
             DrillPlace::Throwaway { work_dir } => {
                 let throwaway = Throwaway::start(find_server(major)?, work_dir, cancel)?;
@@ -97,7 +103,10 @@ impl Place {
 
     /// Makes the roles that the archive names: in a throwaway server as the backup has them, everywhere stand-ins for
     /// those that are missing.
-    pub(super) fn make_roles(&mut self, toc: &Toc, globals: Option<&[u8]>, cancel: &Cancel) -> Result<()> {
+    ///
+    /// # Errors
+    /// `Permission` on a scratch server whose user may not create roles; the connection's.
+    pub fn make_roles(&mut self, toc: &Toc, globals: Option<&[u8]>, cancel: &Cancel) -> Result<()> {
         if let (Some(throwaway), Some(sql)) = (&self.throwaway, globals) {
             let report = restore_globals(throwaway.info(), sql, false, cancel)?;
             let told = |e: &crate::globals::GlobalsError| format!("{}: {}", e.object, e.error.why);
@@ -111,8 +120,11 @@ impl Place {
         Ok(())
     }
 
-    /// Makes an empty database like the archive's.
-    pub(super) fn make_database(&mut self, suffix: &str, toc: &Toc) -> Result<ConnInfo> {
+    /// Makes an empty database like the archive's; `suffix` tells it from others of this place.
+    ///
+    /// # Errors
+    /// What the server says to it.
+    pub fn make_database(&mut self, suffix: &str, toc: &Toc) -> Result<ConnInfo> {
         let name = format!("{}{suffix}", self.name);
         let note = create_database(&mut self.admin, &name, toc).map_err(|e| match e.kind {
             ErrorKind::Permission => {
@@ -123,6 +135,17 @@ impl Place {
         self.notes.extend(note);
         self.databases.push(name.clone());
         Ok(self.admin.info().with_database(&name))
+    }
+
+    /// Leaves a throwaway server running; a scratch server is cleaned up all the same.
+    ///
+    /// # Errors
+    /// Where it cannot be marked as kept: then it is gone.
+    pub fn keep(mut self, database: &str) -> Result<Option<Kept>> {
+        let Some(throwaway) = self.throwaway.take() else { return Ok(None) };
+        self.databases.clear();
+        self.roles.clear();
+        throwaway.keep(database).map(Some)
     }
 
     /// Bytes of a database on disk.

@@ -12,7 +12,7 @@ use crate::error::{EngineError, ErrorKind, Result};
 ///
 /// # Errors
 /// What the server says; `Permission` where the user may not create roles.
-pub fn create_roles(client: &mut Client, toc: &Toc) -> Result<Vec<BString>> {
+pub(super) fn create_roles(client: &mut Client, toc: &Toc) -> Result<Vec<BString>> {
     let there = client.query("SELECT rolname FROM pg_catalog.pg_roles")?;
     let there: BTreeSet<BString> =
         there.iter().map(|row| BString::from(row.bytes(0).unwrap_or_default())).collect();

@@ -71,7 +71,7 @@ impl<'a> Drill<'a> {
         let began = Instant::now();
         let toc = &request.source.toc;
         let dumped = request.dumped_version();
-        let mut place = Place::open(request.place, major_of(&dumped), cancel)?;
+        let mut place = Place::open(request.place, &dumped, cancel)?;
         place.make_roles(toc, request.globals, cancel)?;
         let database = place.make_database("", toc)?;
         let limits =

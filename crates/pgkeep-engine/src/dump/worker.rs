@@ -146,7 +146,7 @@ fn connect(shared: &Shared<'_>) -> Result<Client> {
             // DDL that waits for the coordinator, the wait for their locks would be for ever.
             client.execute(
                 "SET enable_seqscan = off; SET jit = off; SET max_parallel_workers_per_gather = 0; \
-                 SET lock_timeout = '10s'",
+                 SET lock_timeout = '2s'",
             )?;
             if !shared.reading.is_empty() {
                 client.execute(&shared.reading).map_err(|e| e.during("preparing the session"))?;

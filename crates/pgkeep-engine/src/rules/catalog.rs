@@ -53,8 +53,6 @@ pub(super) struct Column {
     pub(super) generated: bool,
     /// GENERATED ALWAYS AS IDENTITY.
     pub(super) identity: bool,
-    /// Part of a partition key.
-    pub(super) partition_key: bool,
 }
 
 impl Column {
@@ -105,9 +103,7 @@ pub(super) fn columns(client: &mut Client, table: u32) -> Result<Vec<Column>> {
         "SELECT a.attname, pg_catalog.quote_ident(a.attname), a.attnum, \
                 pg_catalog.format_type(a.atttypid, a.atttypmod), b.typname, b.typcategory, \
                 CASE WHEN b.typname IN ('varchar', 'bpchar') AND below.modifier > 4 THEN below.modifier - 4 END, \
-                a.attnotnull OR t.typnotnull, a.attgenerated <> '', a.attidentity = 'a', \
-                EXISTS (SELECT FROM pg_catalog.pg_partitioned_table p \
-                        WHERE a.attnum = ANY (p.partattrs) AND p.partrelid = a.attrelid) \
+                a.attnotnull OR t.typnotnull, a.attgenerated <> '', a.attidentity = 'a' \
          FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid \
          CROSS JOIN LATERAL ( \
              WITH RECURSIVE below(type, modifier) AS ( \
@@ -133,12 +129,24 @@ pub(super) fn columns(client: &mut Client, table: u32) -> Result<Vec<Column>> {
                 not_null: row.bool(7),
                 generated: row.bool(8),
                 identity: row.bool(9),
-                partition_key: row.bool(10),
             });
             Ok(())
         })
         .map_err(|e| e.during("reading the columns of tables"))?;
     Ok(columns)
+}
+
+/// The columns by which these tables are partitioned.
+pub(super) fn partition_keys(client: &mut Client, tables: &[u32]) -> Result<Vec<Vec<u8>>> {
+    let rows = client
+        .query(format!(
+            "SELECT a.attname FROM pg_catalog.pg_partitioned_table p \
+             JOIN pg_catalog.pg_attribute a ON a.attrelid = p.partrelid AND a.attnum = ANY (p.partattrs) \
+             WHERE p.partrelid = ANY ({})",
+            oid_array(tables)
+        ))
+        .map_err(|e| e.during("reading how tables are partitioned"))?;
+    Ok(rows.iter().map(|row| bytes(row, 0)).collect())
 }
 
 /// A constraint or a unique index that reads a column.

@@ -48,6 +48,28 @@ pub(crate) struct Scope<'a> {
     pub(crate) lock_timeout: u128,
 }
 
+/// What of a `where` can be told without a server to make no sense.
+///
+/// # Errors
+/// `Config`: why.
+pub fn check_filter(table: &str, condition: &str) -> Result<()> {
+    resolve::parts(table, 2)?;
+    expression::at_time(condition, "").map_err(resolve::wrong)?;
+    Ok(())
+}
+
+/// What of a `mask` can be told without a server to make no sense.
+///
+/// # Errors
+/// `Config`: why.
+pub fn check_mask(column: &str, rule: &str) -> Result<()> {
+    resolve::parts(column, 3)?;
+    if builtin::Builtin::parse(rule).map_err(resolve::wrong)?.is_none() {
+        expression::at_time(rule, "").map_err(resolve::wrong)?;
+    }
+    Ok(())
+}
+
 /// Looks at every rule of the selection. The session must be in a transaction and prepared as for reading rows.
 ///
 /// # Errors

@@ -32,7 +32,7 @@ impl Look<'_> {
                     notes.extend(self.cut_parent(client, &key, *parent, columns)?);
                     notes.extend(self.masked_reference(client, &key, *parent, columns)?);
                 }
-                None => notes.extend(self.masked_key(&key)),
+                None => notes.extend(self.masked_key(client, &key)?),
             }
         }
         Ok(notes)
@@ -118,25 +118,28 @@ impl Look<'_> {
     }
 
     /// A key or check over a masked column.
-    fn masked_key(&self, key: &Key) -> Option<String> {
-        let mask = self
-            .masks
-            .iter()
-            .find(|m| self.is_about(m.table, key.table) && key.columns.contains(&m.column.number))?;
+    fn masked_key(&self, client: &mut Client, key: &Key) -> Result<Option<String>> {
+        if !self.masks.iter().any(|m| self.is_about(m.table, key.table)) {
+            return Ok(None);
+        }
+        let columns = named(&catalog::columns(client, key.table)?, &key.columns);
+        let mut masks = columns.iter().filter_map(|c| self.mask_of(key.table, c));
+        let Some(mask) = masks.find(|m| key.kind == b'c' || !m.keeps_apart) else { return Ok(None) };
+        let (what, outcome) = match key.kind {
+            b'c' => (
+                "a check constraint",
+                "a masked value that does not fulfil it keeps the restore from loading the table",
+            ),
+            b'p' => ("the primary key", "two rows with equal masked values keep the restore from making it"),
+            b'i' => ("a unique index", "two rows with equal masked values keep the restore from making it"),
+            b'x' => (
+                "an exclusion constraint",
+                "rows whose masked values exclude each other keep the restore from making it",
+            ),
+            _ => ("a unique constraint", "two rows with equal masked values keep the restore from making it"),
+        };
         let place = format!("{}.{}", self.name(key.table), String::from_utf8_lossy(&mask.column.quoted));
-        let (what, if_not) = match key.kind {
-            b'c' => ("a check constraint", "the masked values must fulfil it"),
-            _ if mask.keeps_apart => return None,
-            b'p' => ("the primary key", "two rows with equal masked values"),
-            b'x' => ("an exclusion constraint", "two rows whose masked values exclude each other"),
-            b'i' => ("a unique index", "two rows with equal masked values"),
-            _ => ("a unique constraint", "two rows with equal masked values"),
-        };
-        let outcome = match key.kind {
-            b'c' => format!("{if_not}, or the restore cannot load the table"),
-            _ => format!("{if_not} keep the restore from making it"),
-        };
-        Some(format!("{place} is masked and part of {what} ({}): {outcome}", key.name))
+        Ok(Some(format!("{place} is masked and part of {what} ({}): {outcome}", key.name)))
     }
 
     fn mask_of(&self, table: u32, column: &Column) -> Option<&Mask> {

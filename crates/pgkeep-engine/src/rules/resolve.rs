@@ -56,7 +56,7 @@ impl From<EngineError> for Bad {
     }
 }
 
-fn wrong(why: impl Into<String>) -> EngineError {
+pub(super) fn wrong(why: impl Into<String>) -> EngineError {
     EngineError::new(ErrorKind::Config, "", why)
 }
 
@@ -138,7 +138,7 @@ impl<'a> Resolver<'a> {
     }
 
     fn cut(&mut self, table: &str, text: &str) -> Result<Cut, Bad> {
-        let parts = parts(table, 2)?;
+        let parts = parts(table, 2).map_err(Bad::Rule)?;
         let oid = self.table(&parts)?;
         let text_now = self.text(text)?;
         let condition = [b"(", text_now.as_slice(), b"\n)"].concat();
@@ -147,10 +147,10 @@ impl<'a> Resolver<'a> {
     }
 
     fn mask(&mut self, column: &str, text: &str) -> Result<Mask, Bad> {
-        let parts = parts(column, 3)?;
+        let parts = parts(column, 3).map_err(Bad::Rule)?;
         let oid = self.table(&parts[..2])?;
         let column = self.column(oid, &parts[2])?;
-        refuse_column(&column)?;
+        self.refuse_column(oid, &column)?;
         let builtin = Builtin::parse(text).map_err(|why| Bad::Rule(wrong(why)))?;
         let value = match builtin {
             Some(builtin) => {
@@ -230,6 +230,29 @@ impl<'a> Resolver<'a> {
         }))
     }
 
+    /// Columns that get their values elsewhere, or whose values say where the row belongs.
+    fn refuse_column(&mut self, table: u32, column: &Column) -> Result<(), Bad> {
+        let above_or_below =
+            |t: &u32| is_below(&self.relations, table, *t) || is_below(&self.relations, *t, table);
+        let family: Vec<u32> = self.relations.keys().copied().filter(above_or_below).collect();
+        let (why, hint) = if column.generated {
+            ("the server computes the column of others", "mask those")
+        } else if column.identity {
+            (
+                "the server alone gives it values (GENERATED ALWAYS AS IDENTITY)",
+                "mask what names people, not its key",
+            )
+        } else if catalog::partition_keys(self.client, &family)?.contains(&column.name) {
+            (
+                "it decides in which partition a row belongs, and masked rows would not fit theirs",
+                "mask other columns",
+            )
+        } else {
+            return Ok(());
+        };
+        Err(Bad::Rule(wrong(why).hint(hint)))
+    }
+
     /// Has the server look at a condition as it will stand in the statement that reads the rows, without running it.
     fn ask(&mut self, table: u32, condition: &[u8]) -> Result<(), Bad> {
         let relation = &self.relations[&table];
@@ -267,34 +290,14 @@ fn alias(relation: &Relation) -> Vec<u8> {
     quote_ident(&relation.name)
 }
 
-fn parts(text: &str, count: usize) -> Result<Vec<String>, Bad> {
+/// The parts of a table's name, which are two, or of a column's, which are three.
+pub(super) fn parts(text: &str, count: usize) -> Result<Vec<String>> {
     let form = if count == 2 { "schema.table" } else { "schema.table.column" };
     match name::parts(text) {
         Ok(parts) if parts.len() == count => Ok(parts),
-        Ok(_) => Err(Bad::Rule(wrong(format!("write {form}")))),
-        Err(why) => {
-            Err(Bad::Rule(wrong(why).hint(format!("write {form}, with double quotes where SQL needs them"))))
-        }
+        Ok(_) => Err(wrong(format!("write {form}"))),
+        Err(why) => Err(wrong(why).hint(format!("write {form}, with double quotes where SQL needs them"))),
     }
-}
-
-fn refuse_column(column: &Column) -> Result<(), Bad> {
-    let (why, hint) = if column.generated {
-        ("the server computes the column of others", "mask those")
-    } else if column.identity {
-        (
-            "the server alone gives it values (GENERATED ALWAYS AS IDENTITY)",
-            "mask what names people, not its key",
-        )
-    } else if column.partition_key {
-        (
-            "it decides in which partition a row belongs, and masked rows would not fit theirs",
-            "mask other columns",
-        )
-    } else {
-        return Ok(());
-    };
-    Err(Bad::Rule(wrong(why).hint(hint)))
 }
 
 /// The known name that was probably meant.

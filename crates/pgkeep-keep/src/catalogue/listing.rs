@@ -10,7 +10,7 @@ use crate::id::BackupId;
 use crate::sidecar::{Sidecar, Sidecars};
 
 /// Where pgkeep keeps its own notes, which are no backups.
-const NOTES: &str = ".pgkeep/";
+pub(crate) const NOTES: &str = ".pgkeep/";
 
 /// A backup that was found, before its manifest is read.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -13,11 +13,12 @@ use crate::error::{KeepError, Result};
 use crate::manifest::{GlobalsRecord, Manifest, ObjectRecord};
 pub use foreign::{Foreign, ForeignFormat};
 use index::Index;
+pub(crate) use listing::NOTES;
 pub use listing::{Listed, Survey};
 pub use summary::{Summaries, Summary};
 
 /// Requests at a time when many manifests are read.
-const READERS: usize = 8;
+const READERS: usize = 16;
 
 /// Which backup is wanted, in the words of a command line.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -64,7 +64,7 @@ pub fn delete(
     for key in &journal.keys {
         store.delete(key)?;
     }
-    journal.remove(store)?;
+    journal.end(store)?;
     Ok(Outcome::Deleted)
 }
 

@@ -5,6 +5,7 @@ use pgkeep_store::Store;
 use serde::{Deserialize, Serialize};
 
 use super::stock::Stock;
+use super::versions::bury;
 use crate::catalogue::Listed;
 use crate::error::Result;
 use crate::id::BackupId;
@@ -16,8 +17,8 @@ const STALE: SignedDuration = SignedDuration::from_mins(15);
 /// One deletion.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Journal {
-    name: String,
-    id: String,
+    pub(super) name: String,
+    pub(super) id: String,
     /// Everything but the manifest.
     pub(super) keys: Vec<String>,
 }
@@ -28,8 +29,8 @@ pub struct Unfinished {
     /// Name and id of what was a backup.
     pub backup: String,
     key: String,
-    /// Keys that are to go; none where the backup still stands and only the journal goes.
-    pub keys: Vec<String>,
+    /// What is to go; `None` where the backup still stands and only the journal goes.
+    journal: Option<Journal>,
 }
 
 impl Journal {
@@ -44,6 +45,16 @@ impl Journal {
 
     pub(super) fn remove(&self, store: &Store) -> Result<()> {
         Ok(store.delete(&self.key())?)
+    }
+
+    /// Ends it, after everything is deleted.
+    pub(super) fn end(&self, store: &Store) -> Result<()> {
+        bury(store, self)?;
+        self.remove(store)
+    }
+
+    pub(super) fn manifest_key(&self) -> String {
+        BackupId::from_text(&self.id).manifest_key(&self.name)
     }
 
     fn key(&self) -> String {
@@ -75,8 +86,7 @@ pub fn unfinished(store: &Store, stock: &Stock, now: Timestamp) -> Result<Vec<Un
             Err(e) => return Err(e.into()),
         };
         let Ok(journal) = serde_json::from_slice::<Journal>(&json) else { continue };
-        let id = BackupId::from_text(&journal.id);
-        let stands = match store.head(&id.manifest_key(&journal.name)) {
+        let stands = match store.head(&journal.manifest_key()) {
             Ok(_) => true,
             Err(e) if e.is_not_found() => false,
             Err(e) => return Err(e.into()),
@@ -85,22 +95,22 @@ pub fn unfinished(store: &Store, stock: &Stock, now: Timestamp) -> Result<Vec<Un
         if stands && !stale {
             continue;
         }
+        let backup = format!("{}/{}", journal.name, journal.id);
         // What a manifest names is not touched, whatever a journal says.
-        let keys = if stands { Vec::new() } else { journal.keys };
-        let keys = keys.into_iter().filter(|k| !stock.is_named(k)).collect();
-        found.push(Unfinished {
-            backup: format!("{}/{}", journal.name, journal.id),
-            key: object.key.clone(),
-            keys,
+        let journal = (!stands).then(|| {
+            let keys = journal.keys.into_iter().filter(|k| !stock.is_named(k)).collect();
+            Journal { keys, ..journal }
         });
+        found.push(Unfinished { backup, key: object.key.clone(), journal });
     }
     Ok(found)
 }
 
 /// Ends such a deletion.
 pub fn finish(store: &Store, unfinished: &Unfinished) -> Result<()> {
-    for key in &unfinished.keys {
+    let Some(journal) = &unfinished.journal else { return Ok(store.delete(&unfinished.key)?) };
+    for key in &journal.keys {
         store.delete(key)?;
     }
-    Ok(store.delete(&unfinished.key)?)
+    journal.end(store)
 }

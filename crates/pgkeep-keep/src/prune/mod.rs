@@ -12,9 +12,18 @@ mod delete;
 mod journal;
 mod orphans;
 mod stock;
+mod versions;
+
+use jiff::{SignedDuration, Timestamp};
 
 pub use delete::{Outcome, delete};
 pub(crate) use journal::is_going;
 pub use journal::{Unfinished, finish, unfinished};
 pub use orphans::{Orphan, Orphans, clear};
 pub use stock::Stock;
+pub use versions::{Buried, Purged, buried, purge, purge_notes};
+
+/// Whether the grace time of what was written at `at` is over. Without one it is, however coarse the store's clock.
+fn is_past(grace: SignedDuration, at: Timestamp, now: Timestamp) -> bool {
+    grace.is_zero() || now.duration_since(at) >= grace
+}

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, HashSet};
 use jiff::{SignedDuration, Timestamp};
 use pgkeep_store::{ObjectInfo, PendingUpload, Store};
 
+use super::is_past;
 use super::stock::Stock;
 use crate::error::Result;
 use crate::id::BackupId;
@@ -45,7 +46,7 @@ impl Orphans {
     /// Finds what has been lying for longer than `grace` before `now` (by the store's clock), and belongs to no run that
     /// has a mark.
     pub fn find(store: &Store, stock: &Stock, grace: SignedDuration, now: Timestamp) -> Result<Orphans> {
-        let old = |at: Timestamp| now.duration_since(at) > grace;
+        let old = |at: Timestamp| is_past(grace, at, now);
         let marked = marked(store)?;
         let at_work = |id: &BackupId, key: &str| {
             marked.iter().any(|(run, writes)| run == id.as_str() || writes.as_deref() == Some(key))

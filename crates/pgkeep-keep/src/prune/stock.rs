@@ -88,7 +88,8 @@ impl Stock {
 
     /// Whether more than one manifest names this key: files that were copied without their archive.
     pub(super) fn is_shared(&self, key: &str) -> bool {
-        self.named.get(key).is_some_and(|n| *n > 1)
+        let shared = |key: &str| self.named.get(key).is_some_and(|n| *n > 1);
+        shared(key) || in_archive(key).any(|toc| shared(&toc))
     }
 }
 

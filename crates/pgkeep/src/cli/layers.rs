@@ -60,7 +60,11 @@ pub(super) fn try_settings(settings: &Settings) -> Result<()> {
             "copy" => &["pgkeep", command, "x", "--to", "y"],
             _ => &["pgkeep", command, "x"],
         };
-        parse_words(words.iter().map(Into::into).collect(), settings)?;
+        if let super::Command::Backup(options) =
+            parse_words(words.iter().map(Into::into).collect(), settings)?.command
+        {
+            options.rules.salt_source()?;
+        }
     }
     Ok(())
 }

@@ -4,7 +4,9 @@ mod told;
 
 use clap::Parser;
 use jiff::{SignedDuration, Timestamp};
-use pgkeep_keep::prune::{Orphans, Stock, Unfinished, clear, delete, finish, unfinished};
+use pgkeep_keep::prune::{
+    Buried, Orphans, Stock, Unfinished, buried, clear, delete, finish, purge, purge_notes, unfinished,
+};
 use pgkeep_keep::retention::{Plan, Policy};
 use pgkeep_keep::{Catalogue, KeepError, Lease, sweep};
 
@@ -29,7 +31,7 @@ pub(super) struct Options {
     /// Show what would be done, and do nothing
     #[arg(long, help_heading = THIS_RUN)]
     dry_run: bool,
-    /// How long data without a manifest may lie before it is removed
+    /// How long data without a manifest, and versions of what was deleted, may lie before they are removed
     #[arg(long, value_name = "TIME", default_value = "24h", help_heading = "Store")]
     grace: String,
     /// Print JSON, one object for each store
@@ -68,6 +70,7 @@ struct StorePlan {
     names: Vec<NamePlan>,
     unfinished: Vec<Unfinished>,
     orphans: Orphans,
+    buried: Vec<Buried>,
 }
 
 fn in_store(options: &Options, config: &Config, named: &StoreName, stop: &dyn Fn() -> bool) -> Result<()> {
@@ -108,6 +111,13 @@ fn in_store(options: &Options, config: &Config, named: &StoreName, stop: &dyn Fn
         let done = if options.dry_run { Ok(true) } else { clear(&store, orphan) };
         told.orphan(orphan, done);
     }
+    for deleted in &plan.buried {
+        let done = if options.dry_run { Ok(None) } else { purge(&store, deleted).map(Some) };
+        told.versions(&deleted.backup, done);
+    }
+    if !options.dry_run && options.names.is_empty() {
+        told.versions("pgkeep's notes", purge_notes(&store, grace(options)?, store_time).map(Some));
+    }
     for upload in &plan.orphans.uploads {
         let done = if options.dry_run { Ok(()) } else { store.abort_upload(upload) };
         told.upload(upload, done.map_err(KeepError::from));
@@ -126,8 +136,7 @@ fn plan(
     stock: &Stock,
     store_time: Timestamp,
 ) -> Result<StorePlan> {
-    let grace = parsed("--grace", Some(&options.grace), Policy::interval_of)?.flatten();
-    let (grace, store) = (grace.unwrap_or(SignedDuration::ZERO), catalogue.store());
+    let (grace, store) = (grace(options)?, catalogue.store());
     if let Some(name) = options.names.iter().find(|n| stock.names().all(|known| known != n.as_str())) {
         return Err(Failure::new(
             Exit::Failed,
@@ -146,11 +155,16 @@ fn plan(
             unreadable: unreadable.collect(),
         });
     }
-    let orphans = match options.names.is_empty() {
-        true => Orphans::find(store, stock, grace, store_time)?,
-        false => Orphans::default(),
+    let (orphans, buried) = match options.names.is_empty() {
+        true => (Orphans::find(store, stock, grace, store_time)?, buried(store, stock, grace, store_time)?),
+        false => Default::default(),
     };
-    Ok(StorePlan { names, unfinished: unfinished(store, stock, store_time)?, orphans })
+    Ok(StorePlan { names, unfinished: unfinished(store, stock, store_time)?, orphans, buried })
+}
+
+fn grace(options: &Options) -> Result<SignedDuration> {
+    let grace = parsed("--grace", Some(&options.grace), Policy::interval_of)?.flatten();
+    Ok(grace.unwrap_or(SignedDuration::ZERO))
 }
 
 /// The policy for a name in a store: the store's entry counts first, then that of the database, or of the server whose

@@ -3,8 +3,10 @@
 mod choice;
 mod globals;
 mod plan;
+mod throwaway;
 mod told;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Parser;
@@ -19,7 +21,7 @@ use crate::config::Config;
 use crate::config::keys::THIS_RUN;
 use crate::connect::{self, PasswordFlags};
 use crate::failure::{Exit, Failure, Result};
-use crate::job::{RestoreJob, SwapFlags};
+use crate::job::{RestoreJob, RestoreRecord, SwapFlags};
 use crate::keys::IdentityFlags;
 use crate::production;
 use crate::resolve::{Found, resolve};
@@ -33,9 +35,16 @@ pub(super) struct Options {
     /// An id or its beginning, name@latest, or the URL, file or folder of any archive or SQL script, pg_dump's own
     /// included
     pub(super) backup: String,
-    /// The database to restore into: a postgres:// URL, a key=value string, or a configured name
+    /// The database to restore into: a postgres:// URL, a key=value string, a configured name, or throwaway: a server
+    /// that is started for it and removed after the proof
     #[arg(long, value_name = "DATABASE")]
     into: Option<String>,
+    /// Leave the throwaway server running
+    #[arg(long, help_heading = THIS_RUN)]
+    keep: bool,
+    /// Where a throwaway server lies; it needs room for the whole database [default: the folder for temporary files]
+    #[arg(long, value_name = "FOLDER")]
+    work_dir: Option<PathBuf>,
     #[command(flatten)]
     password: PasswordFlags,
     #[command(flatten)]
@@ -126,6 +135,10 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
     let into = options.into.as_deref().ok_or_else(|| {
         Failure::usage("no database to restore into is named\n  hint: --into postgres://user@host/database")
     })?;
+    if into == throwaway::WORD {
+        let done = throwaway::run(options, job, &found, &cancel);
+        return done.map_err(|failure| found.or_elsewhere(failure));
+    }
     let target = connect::target(into, &options.password, config)?.info;
     if options.globals && job.choice.is_partial() {
         let why = "--globals restores nothing of the database, so there is nothing to choose";
@@ -139,28 +152,29 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
         (_, true) => job
             .plan(&found, &target, &cancel)
             .and_then(|plan| plan::tell(plan, job.options.jobs, &target.to_string(), options.json)),
-        _ => run_job(options, &job, &target, &found, &cancel),
+        _ => carry_out(options, &job, &target, &found, &cancel).and_then(|done| tell(options, &done)),
     };
     done.map_err(|failure| found.or_elsewhere(failure))
 }
 
-fn run_job(
+fn carry_out(
     options: &Options,
     job: &RestoreJob,
     target: &ConnInfo,
     found: &Found,
     cancel: &Cancel,
-) -> Result<()> {
+) -> Result<RestoreRecord> {
     let progress = Arc::new(Progress::new());
-    let done = {
-        let _display = Display::start(options.progress, &progress);
-        job.run(found, target, &progress, cancel)?
-    };
+    let _display = Display::start(options.progress, &progress);
+    job.run(found, target, &progress, cancel)
+}
+
+fn tell(options: &Options, done: &RestoreRecord) -> Result<()> {
     let outcome = outcome(&done.report, done.verdict.as_ref());
     if options.json {
-        told::json(&done, outcome.as_ref().err());
+        told::json(done, outcome.as_ref().err());
     } else {
-        told::text(&done);
+        told::text(done);
     }
     outcome.map_err(|failure| Failure { told: true, ..failure })
 }

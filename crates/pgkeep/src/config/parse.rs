@@ -9,6 +9,7 @@ use toml::{Spanned, Value};
 use super::keys::{self, Key, Kind};
 use super::{Config, Database, Settings, StoreEntry};
 use crate::connect::PasswordSource;
+use crate::rules;
 
 /// Something in the file that makes no sense. Never holds the line itself, which may hold a password.
 #[derive(Debug)]
@@ -164,10 +165,18 @@ impl Reader<'_> {
         };
         let values = match (kind, value.get_ref()) {
             (Kind::Switch, DeValue::Boolean(b)) => Some(vec![b.to_string()]),
-            (Kind::Table, DeValue::Table(table)) => table
-                .iter()
-                .map(|(name, rule)| Some(format!("{}={}", name.get_ref(), rule.get_ref().as_str()?)))
-                .collect(),
+            (Kind::Table, DeValue::Table(table)) => {
+                for (name, rule) in table {
+                    let checked = rule.get_ref().as_str().map(|rule| rules::check(key, name.get_ref(), rule));
+                    if let Some(Err(why)) = checked {
+                        self.problem(name.span().start, why);
+                    }
+                }
+                table
+                    .iter()
+                    .map(|(name, rule)| Some(format!("{}={}", name.get_ref(), rule.get_ref().as_str()?)))
+                    .collect()
+            }
             (Kind::Table, _) => None,
             (Kind::List, DeValue::Array(a)) => a.iter().map(|v| word(v.get_ref())).collect(),
             (Kind::List | Kind::Word, one) => word(one).map(|w| vec![w]),
@@ -254,6 +263,15 @@ mod tests {
         for bad in ["'a.b=c'", "{ a.b = 'c' }", "{ 'a.b' = 1 }", "['a.b=c']"] {
             let found = wrong(&format!("[databases.a]\nurl = 'x'\nwhere = {bad}"));
             assert!(found[0].0 == 3 && found[0].1.contains("quoted names"), "{found:?}");
+        }
+        for bad in [
+            "mask]\n'a.b' = 'hash'",
+            "mask]\n'a.b.c' = '(x'",
+            "where]\n'a.b.c' = 'true'",
+            "where]\n'a.*' = 'x'",
+        ] {
+            let found = wrong(&format!("[databases.a]\nurl = 'x'\n[databases.a.{bad}"));
+            assert!(found[0].0 == 4 && found[0].1.starts_with("\"a."), "{found:?}");
         }
         let found = wrong("[databases.a]\nurl = 'x'\nmaks = { 'a.b.c' = 'hash' }");
         assert!(found[0].1.contains("\"mask\""), "{found:?}");

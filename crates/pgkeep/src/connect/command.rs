@@ -45,6 +45,7 @@ pub(super) fn output(argv: &Argv) -> Result<String> {
     let done = done.map_err(|e| no_password(&what, e.to_string()))?;
     if !done.status.success() {
         let said: String = String::from_utf8_lossy(&done.stderr).trim().chars().take(SHOWN).collect();
+        let said = if said.is_empty() { "and it said nothing".into() } else { said };
         return Err(no_password(what, format!("{}: {said}", done.status)).into());
     }
     let text =

@@ -1,6 +1,6 @@
 //! What `prune` tells: each backup with its reasons, and at the end what went wrong.
 
-use pgkeep_keep::prune::{Orphan, Outcome, Unfinished};
+use pgkeep_keep::prune::{Orphan, Outcome, Purged, Unfinished};
 use pgkeep_keep::retention::{Content, Decision, Identity, Overdue, Plan, coarse};
 use pgkeep_keep::{KeepError, Result as KeepResult, Swept};
 use pgkeep_store::PendingUpload;
@@ -119,6 +119,23 @@ impl Told {
         match done {
             Ok(false) => {}
             done => self.left("orphan", &what, &format!("{size} without a manifest"), done.err()),
+        }
+    }
+
+    /// Old versions, in a bucket that keeps them; `None` in a dry run.
+    pub(super) fn versions(&mut self, what: &str, done: KeepResult<Option<Purged>>) {
+        match done {
+            Ok(Some(purged)) => {
+                if let Some(why) = purged.locked {
+                    self.say(format!("  {:<13}{what}  {why}", "locked"));
+                }
+                if purged.versions > 0 {
+                    let why = format!("{} of what was deleted", plural(purged.versions, "version"));
+                    self.left("versions", what, &why, None);
+                }
+            }
+            Ok(None) => self.left("versions", what, "versions of what was deleted", None),
+            Err(e) => self.left("versions", what, "versions of what was deleted", Some(e)),
         }
     }
 
