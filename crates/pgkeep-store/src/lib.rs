@@ -39,6 +39,7 @@ mod wrap;
 pub use error::{Detail, Result, StoreError};
 pub use lock::{Lock, LockMode, LockPolicy, Retention};
 pub use open::{Credentials, OpenOptions};
+pub use runtime::interrupt_reads;
 pub use store::Store;
 pub use types::{Capabilities, Finished, ObjectInfo, PartHash, PendingUpload, UploadPlan, Version};
 pub use upload::Upload;

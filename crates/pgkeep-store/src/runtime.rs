@@ -1,7 +1,10 @@
 //! The one tokio runtime behind the blocking calls.
 
 use std::future::Future;
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, sync_channel};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 use tokio::runtime::{Builder, Handle, Runtime};
 
 use crate::error::{Result, StoreError};
@@ -37,16 +40,44 @@ pub(crate) fn handle() -> Result<&'static Handle> {
 /// It runs as a task of the runtime and is waited for by a channel instead of `block_on`, which panics
 /// in a thread that belongs to another runtime.
 pub(crate) fn run<T: Send + 'static>(work: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
-    let (send, receive) = std::sync::mpsc::sync_channel(1);
-    handle()?.spawn(async move {
+    wait(work, None)
+}
+
+static STOP: OnceLock<Arc<AtomicBool>> = OnceLock::new();
+
+/// Lets reads of ranges, and nothing else, end soon after this flag is raised: a store that stalls would hold up a stop
+/// until its time budget is used up. Said once for the process; cleaning up is not affected.
+pub fn interrupt_reads(flag: Arc<AtomicBool>) {
+    let _ = STOP.set(flag);
+}
+
+/// [`run`] for a read that [`interrupt_reads`] may end.
+pub(crate) fn run_read<T: Send + 'static>(
+    work: impl Future<Output = Result<T>> + Send + 'static,
+) -> Result<T> {
+    wait(work, STOP.get())
+}
+
+fn wait<T: Send + 'static>(
+    work: impl Future<Output = Result<T>> + Send + 'static,
+    stop: Option<&Arc<AtomicBool>>,
+) -> Result<T> {
+    let (send, receive) = sync_channel(1);
+    let task = handle()?.spawn(async move {
         let _ = send.send(work.await);
     });
-    receive.recv().unwrap_or_else(|_| {
-        Err(StoreError::new(
-            StoreError::Other,
-            "the network threads",
-            "a task ended early",
-            "this is a bug in pgkeep",
-        ))
-    })
+    let failed = |make, why, hint| Err(StoreError::new(make, "the network threads", why, hint));
+    loop {
+        match receive.recv_timeout(Duration::from_millis(100)) {
+            Ok(done) => return done,
+            Err(RecvTimeoutError::Timeout) if stop.is_some_and(|s| s.load(Ordering::Relaxed)) => {
+                task.abort();
+                return failed(StoreError::Interrupted, "a read was stopped", "");
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => {
+                return failed(StoreError::Other, "a task ended early", "this is a bug in pgkeep");
+            }
+        }
+    }
 }

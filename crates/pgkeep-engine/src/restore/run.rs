@@ -1,9 +1,7 @@
 //! The restore itself: connect, drop, create, then load and build side by side.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bstr::ByteSlice;
 use pgkeep_archive::{DumpId, Entry, Toc};
@@ -43,22 +41,7 @@ pub fn restore(
     cancel: &Cancel,
 ) -> Result<RestoreReport> {
     // A flag of our own: a worker that fails raises it to stop the others, and must not stop the caller's other work.
-    let stop = Cancel::new();
-    let over = AtomicBool::new(false);
-    thread::scope(|scope| {
-        let watcher = scope.spawn(|| {
-            while !over.load(Ordering::Relaxed) {
-                if cancel.is_raised() {
-                    stop.raise();
-                }
-                thread::park_timeout(Duration::from_millis(100));
-            }
-        });
-        let result = Run { source, options, progress, stop: &stop }.run(target);
-        over.store(true, Ordering::Relaxed);
-        watcher.thread().unpark();
-        result
-    })
+    Run { source, options, progress, stop: &cancel.child() }.run(target)
 }
 
 pub(super) struct Run<'a> {

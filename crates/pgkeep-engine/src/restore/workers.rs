@@ -173,7 +173,8 @@ impl Shared<'_> {
         let cancelled = error.kind == ErrorKind::Cancelled || by_us;
         {
             let mut first = lock(&self.first_error);
-            if first.is_none() && !(cancelled && self.crew.stop.is_raised()) {
+            // What fails once all were told to stop fails for that reason.
+            if first.is_none() && !self.crew.stop.is_raised() {
                 *first = Some(error);
             }
         }

@@ -126,6 +126,7 @@ pub(super) struct Options {
 
 pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
     let cancel = signals::cancel_on_signals().map_err(|e| Failure::usage(format!("signal handlers: {e}")))?;
+    pgkeep_store::interrupt_reads(cancel.flag());
     let job = job(options)?;
     let found = resolve(&options.backup, &options.store, config)?.with_keys(&options.keys);
     if options.choice.list {

@@ -21,7 +21,7 @@ use super::versions::Versions;
 use crate::backend::{Backend, Listing, Place, Sink, VersionListing};
 use crate::error::{Result, StoreError};
 use crate::lock::Lock;
-use crate::runtime::run;
+use crate::runtime::{run, run_read};
 use crate::types::{Capabilities, ObjectInfo, PendingUpload, UploadPlan, Version};
 use crate::upload::plan;
 use crate::url::StoreUrl;
@@ -274,7 +274,7 @@ impl Backend for Objects {
 
     fn get_range(&self, key: &str, range: Range<u64>) -> Result<Bytes> {
         let (remote, key) = (self.reach()?, key.to_owned());
-        run(async move {
+        run_read(async move {
             let path = remote.path(&key)?;
             let get = remote.data.get_range(&path, range.clone()).await;
             match get.map_err(|e| remote.fail(&key, &e)) {
