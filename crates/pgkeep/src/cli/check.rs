@@ -82,10 +82,11 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
 fn one(options: &Options, info: &ConnInfo, stores: &[StoreName], cancel: &Cancel) -> Result<Checked> {
     let mut dump_options = DumpOptions::default();
     options.rules.add_to(&mut dump_options.selection);
-    let notes = keys::warning(options.encrypt.recipients()?.len()).into_iter().collect();
+    let mut notes: Vec<String> = keys::warning(options.encrypt.recipients()?.len()).into_iter().collect();
     let (facts, mut problems) = match check_database(info, &dump_options, cancel) {
         Ok(mut facts) => {
             let problems = std::mem::take(&mut facts.findings);
+            notes.append(&mut facts.notes);
             (Some(facts), problems)
         }
         Err(e) if e.kind == ErrorKind::Cancelled || e.kind == ErrorKind::Config => return Err(e.into()),
@@ -149,9 +150,6 @@ fn tell(checked: &Checked) {
                 duration(Duration::from_secs_f64(estimate.seconds))
             ));
         }
-    }
-    for note in checked.facts.iter().flat_map(|facts| &facts.notes) {
-        print(format!("  note      {note}"));
     }
     for store in &checked.stores {
         print(format!("  store     {store}"));
