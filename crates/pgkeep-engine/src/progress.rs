@@ -17,6 +17,8 @@ pub enum Phase {
     PostData,
     /// Comparing rows with the manifest.
     Proving,
+    /// Copying from store to store.
+    Copying,
     /// Writing head and manifest.
     Finishing,
 }
@@ -30,6 +32,7 @@ impl Phase {
             Phase::Data => "data",
             Phase::PostData => "post-data",
             Phase::Proving => "proving",
+            Phase::Copying => "copying",
             Phase::Finishing => "finishing",
         }
     }

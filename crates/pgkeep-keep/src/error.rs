@@ -154,6 +154,14 @@ pub enum KeepError {
         /// Why.
         why: String,
     },
+    /// A copy cannot be made because of what is in its place.
+    #[error("{object}: {why}\n  hint: nothing was changed; look at both by `pgkeep show`")]
+    Taken {
+        /// Its URL.
+        object: String,
+        /// What stands in the way.
+        why: String,
+    },
     /// A file that holds no key for records of drills.
     #[error("key for records of drills {place}: {why}\n  hint: {hint}")]
     DrillKey {

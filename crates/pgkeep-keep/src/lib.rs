@@ -11,6 +11,7 @@
 //! This crate knows stores and archives and nothing of database connections.
 
 mod catalogue;
+mod copy;
 mod damage;
 pub mod drill;
 pub mod encryption;
@@ -32,11 +33,14 @@ mod run;
 mod selection;
 mod self_digest;
 mod sidecar;
+pub mod sync;
 mod verify;
 mod verify_hashes;
+mod verify_parts;
 mod verify_script;
 
 pub use catalogue::{Catalogue, Foreign, ForeignFormat, Listed, Summaries, Summary, Survey, Wanted};
+pub use copy::{Copied, copy};
 pub use damage::explain;
 pub use error::{KeepError, Result};
 pub use fingerprint::{Fingerprint, RowHasher};

@@ -10,7 +10,8 @@ use crate::damage::explain;
 use crate::error::{KeepError, Result};
 use crate::globals::stored_globals;
 use crate::manifest::{Manifest, ObjectRecord};
-use crate::verify::{check_part, check_sizes, readers};
+use crate::verify::{check_part, check_sizes};
+use crate::verify_parts::readers;
 
 /// How much is read, and how.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -13,7 +13,8 @@ use crate::fingerprint::{Fingerprint, RowHasher, large_object};
 use crate::found::{FoundRows, FoundTable};
 use crate::globals::read_globals;
 use crate::manifest::Manifest;
-use crate::verify::{Parts, Verified, open};
+use crate::verify::{Verified, open};
+use crate::verify_parts::Parts;
 
 /// Reads a script that pgkeep wrote once, from its first byte to its last: the object's size, the hash of each part,
 /// that it unpacks to its end and is a whole script, and that rows and large objects are those of the manifest.

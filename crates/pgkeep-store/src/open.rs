@@ -51,13 +51,13 @@ impl fmt::Debug for Credentials {
 }
 
 impl OpenOptions {
-    /// These options with the time that a store's URL names for trying again. The number of tries is then open:
-    /// pauses grow to 15 s.
+    /// These options with the time that a store's URL names for trying again. A request with bytes may be tried for
+    /// longer than that, since one try may; so the tries are as many as pauses of half their longest fill the time.
     pub(crate) fn with_retry_for(&self, time: Option<Duration>) -> OpenOptions {
-        match time {
-            Some(retry_budget) => OpenOptions { retry_budget, max_retries: usize::MAX, ..self.clone() },
-            None => self.clone(),
-        }
+        let Some(retry_budget) = time else { return self.clone() };
+        let pauses = retry_budget.as_secs() / (BackoffConfig::default().max_backoff.as_secs() / 2).max(1);
+        let max_retries = self.max_retries.saturating_add(usize::try_from(pauses).unwrap_or(usize::MAX));
+        OpenOptions { retry_budget, max_retries, ..self.clone() }
     }
 
     /// How long a request without an object's bytes may take; also AWS's own answers to a listing of

@@ -76,7 +76,8 @@ impl Found {
 pub(crate) fn resolve(words: &str, stores: &StoreFlags, config: &Config) -> Result<Found> {
     let is_place = words.contains("://") || words.starts_with('/') || words.starts_with('.');
     let path = Path::new(words);
-    if is_place || path.is_file() || path.join(TOC_FILE).is_file() {
+    let is_directory = ["", EXTENSION].iter().any(|end| path.join(format!("{TOC_FILE}{end}")).is_file());
+    if is_place || path.is_file() || is_directory {
         return by_place(words);
     }
     let names = stores.named(config)?;
@@ -118,7 +119,8 @@ pub(crate) fn resolve(words: &str, stores: &StoreFlags, config: &Config) -> Resu
 fn foreign(words: &str, holdings: &Holdings) -> Option<Found> {
     let toc = format!("{}/{TOC_FILE}", words.trim_end_matches('/'));
     let (store, key) = holdings.stores.iter().find_map(|h| {
-        let found = h.others.iter().find(|o| o.key == words || o.key == toc)?;
+        let is_meant = |key: &str| key == words || key.strip_suffix(EXTENSION).unwrap_or(key) == toc;
+        let found = h.others.iter().find(|o| is_meant(&o.key))?;
         Some((h.catalogue.store().clone(), found.key.clone()))
     })?;
     Some(Found {
@@ -147,7 +149,11 @@ fn by_place(words: &str) -> Result<Found> {
     };
     let key = match &manifest {
         Some(m) => m.object.key.clone(),
-        None if directory.is_some() => format!("{file}/{TOC_FILE}"),
+        None if directory.is_some() => {
+            let toc = format!("{file}/{TOC_FILE}");
+            let sealed = format!("{toc}{EXTENSION}");
+            if store.head(&sealed).is_ok() { sealed } else { toc }
+        }
         None => file,
     };
     // Below the store's own URL, where a template put it; the manifest lies one folder deep.
@@ -176,7 +182,12 @@ fn directory(words: &str) -> Option<String> {
         return path.canonicalize().ok().map(|p| p.to_string_lossy().into_owned());
     }
     let (place, query) = words.split_once('?').filter(|_| words.contains("://")).unwrap_or((words, ""));
-    let place = match place.strip_suffix(&format!("/{TOC_FILE}")).or_else(|| place.strip_suffix('/')) {
+    let place = match place
+        .strip_suffix(EXTENSION)
+        .unwrap_or(place)
+        .strip_suffix(&format!("/{TOC_FILE}"))
+        .or_else(|| place.strip_suffix('/'))
+    {
         Some(place) => place,
         None => place.ends_with(".dir").then_some(place)?,
     };
@@ -190,8 +201,9 @@ fn local(words: &str) -> &Path {
 /// A folder on this machine without a table of contents is no archive.
 fn refuse_folder(words: &str) -> Result<()> {
     let path = local(words);
-    let is_archive =
-        ["", ".gz", ".zst", ".lz4"].iter().any(|end| path.join(format!("{TOC_FILE}{end}")).exists());
+    let is_archive = ["", ".gz", ".zst", ".lz4", EXTENSION]
+        .iter()
+        .any(|end| path.join(format!("{TOC_FILE}{end}")).exists());
     if !path.is_dir() || is_archive {
         return Ok(());
     }

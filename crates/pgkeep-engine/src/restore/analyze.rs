@@ -63,6 +63,10 @@ fn some(
         crew.stop.check()?;
         let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
         let Some((sql, table)) = next else { return Ok(()) };
-        session.client.execute(sql).map_err(|e| e.during(format!("analyzing {table}")))?;
+        match session.client.execute(sql) {
+            // undefined_table: that it could not be made was told.
+            Err(e) if crew.options.keep_going && e.sqlstate.as_deref() == Some("42P01") => {}
+            done => done.map_err(|e| e.during(format!("analyzing {table}")))?,
+        }
     }
 }

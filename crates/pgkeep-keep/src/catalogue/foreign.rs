@@ -2,6 +2,7 @@
 
 use pgkeep_store::{ObjectInfo, Store};
 
+use crate::encryption::plain_name;
 use crate::error::Result;
 use crate::id::BackupId;
 use crate::object::directory_of;
@@ -44,7 +45,8 @@ impl ForeignFormat {
         if directory_of(key).is_some() {
             return Some(ForeignFormat::Directory);
         }
-        ENDINGS.iter().find(|(end, _)| key.ends_with(end)).map(|(_, format)| *format)
+        let plain = plain_name(key).unwrap_or(key);
+        ENDINGS.iter().find(|(end, _)| plain.ends_with(end)).map(|(_, format)| *format)
     }
 }
 

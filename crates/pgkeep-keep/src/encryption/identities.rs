@@ -63,6 +63,11 @@ impl Identities {
         self.0.iter().map(|(_, public)| public.to_string()).collect()
     }
 
+    /// Each key alone.
+    pub fn each(&self) -> impl Iterator<Item = Identities> {
+        self.0.iter().map(|key| Identities(vec![key.clone()]))
+    }
+
     /// The file key that one of the header's stanzas wraps for one of these, `None` where none does; why for
     /// a stanza that no honest writer makes.
     pub(super) fn unwrap(&self, header: &Header) -> Result<Option<FileKey>, &'static str> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use clap::Parser;
 use pgkeep_engine::Cancel;
 use pgkeep_engine::progress::Progress;
+use pgkeep_keep::encryption::{Identities, is_sealed};
 use pgkeep_keep::prune::Stock;
 use pgkeep_keep::{Catalogue, DatabaseIdentity, Foreign, Manifest, Wanted, archive_url};
 use pgkeep_store::Store;
@@ -14,6 +15,7 @@ use crate::config::Config;
 use crate::config::keys::THIS_RUN;
 use crate::failure::{Exit, Failure, Result};
 use crate::job::AdoptJob;
+use crate::keys::IdentityFlags;
 use crate::show::{Display, ProgressMode, bytes, plural, print, print_json, warn};
 use crate::signals;
 use crate::stores::StoreFlags;
@@ -35,6 +37,8 @@ pub(super) struct Options {
     same_database_as: Option<String>,
     #[command(flatten)]
     store: StoreFlags,
+    #[command(flatten)]
+    secrets: IdentityFlags,
     /// Print the result as JSON, one object for each archive
     #[arg(long)]
     pub(super) json: bool,
@@ -113,7 +117,9 @@ fn adopt(
 ) -> Result<Manifest> {
     let progress = Arc::new(Progress::new());
     let _display = Display::start(options.progress, &progress);
-    AdoptJob { store, key, name: options.name.as_deref(), identity }.run(&progress, cancel)
+    let identities = if is_sealed(key) { options.secrets.read()? } else { Identities::none() };
+    let name = options.name.as_deref();
+    AdoptJob { store, key, name, identities: &identities, identity }.run(&progress, cancel)
 }
 
 fn told(options: &Options, store: &Store, m: &Manifest) {

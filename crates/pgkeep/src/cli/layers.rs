@@ -44,6 +44,11 @@ pub(super) fn parse_with(settings: &Settings) -> Result<Cli> {
     parse_words(std::env::args_os().collect(), settings)
 }
 
+/// A command that takes no words, with these settings alone behind it.
+pub(super) fn parse_alone(command: &str, settings: &Settings) -> Result<Cli> {
+    parse_words(["pgkeep", command].map(Into::into).into(), settings)
+}
+
 /// Whether every command that can be configured takes these settings.
 pub(super) fn try_settings(settings: &Settings) -> Result<()> {
     for command in CONFIGURABLE {
@@ -52,6 +57,7 @@ pub(super) fn try_settings(settings: &Settings) -> Result<()> {
             "compare" => &["pgkeep", command, "x", "y"],
             "key" => &["pgkeep", command, "check"],
             "hold" => &["pgkeep", command, "x", "--release"],
+            "copy" => &["pgkeep", command, "x", "--to", "y"],
             _ => &["pgkeep", command, "x"],
         };
         if let super::Command::Backup(options) =

@@ -7,6 +7,7 @@ mod compare;
 mod completions;
 mod config;
 mod convert;
+mod copy;
 mod drill;
 mod format;
 mod hold;
@@ -18,6 +19,7 @@ mod prune;
 mod restore;
 mod role;
 mod show;
+mod sync;
 mod verify;
 
 use std::path::PathBuf;
@@ -70,6 +72,10 @@ enum Command {
     Prune(prune::Options),
     /// Make backups of archives that others put into a store: read them whole and write manifests
     Adopt(adopt::Options),
+    /// Copy backups to another store
+    Copy(copy::Options),
+    /// Bring every store to what it is to have: missing and damaged copies are made from whole ones
+    Sync(sync::Options),
     /// Hold a backup, so that nothing deletes it, or release it
     Hold(hold::Options),
     /// Look whether databases can be backed up: rights, pg_dump, store, clocks, size and time
@@ -121,6 +127,8 @@ fn wants_json(command: &Command) -> bool {
         Command::Compare(o) => o.json,
         Command::Prune(o) => o.json,
         Command::Hold(o) => o.json,
+        Command::Copy(o) => o.json,
+        Command::Sync(o) => o.json,
         Command::Adopt(o) => o.json,
         Command::Check(o) => o.json,
         Command::Key(o) => o.json,
@@ -143,6 +151,7 @@ fn layered(cli: Cli) -> Result<(Cli, Config)> {
         Command::Verify(o) => o.backup.as_deref(),
         Command::List(o) => o.name.as_deref(),
         Command::Hold(o) => Some(o.backup.as_str()),
+        Command::Copy(o) => Some(o.backup.as_str()),
         Command::Backup(_)
         | Command::Key(_)
         | Command::Drill(_)
@@ -150,7 +159,8 @@ fn layered(cli: Cli) -> Result<(Cli, Config)> {
         | Command::Check(_)
         | Command::Role(_)
         | Command::Prune(_)
-        | Command::Adopt(_) => None,
+        | Command::Adopt(_)
+        | Command::Sync(_) => None,
     };
     let config = Config::load(cli.config.as_deref())?;
     let database = entry.map(|words| words.split('@').next().unwrap_or(words));
@@ -170,6 +180,8 @@ fn run(cli: Cli, config: &Config) -> Result<()> {
         Command::Compare(options) => compare::run(&options, config),
         Command::Prune(options) => prune::run(&options, config),
         Command::Hold(options) => hold::run(&options, config),
+        Command::Copy(options) => copy::run(&options, config),
+        Command::Sync(options) => sync::run(&options, config),
         Command::Adopt(options) => adopt::run(&options, config),
         Command::Check(options) => check::run(&options, config),
         Command::Key(options) => key::run(&options, config),

@@ -11,7 +11,7 @@ use pgkeep_keep::retention::{Plan, Policy};
 use pgkeep_keep::{Catalogue, KeepError, Lease, sweep};
 
 use super::Command;
-use super::layers::parse_with;
+use super::layers::{parse_alone, parse_with};
 use crate::config::Config;
 use crate::config::keys::THIS_RUN;
 use crate::failure::{Exit, Failure, Result};
@@ -170,8 +170,7 @@ fn grace(options: &Options) -> Result<SignedDuration> {
 /// The policy for a name in a store: the store's entry counts first, then that of the database, or of the server whose
 /// databases were backed up with `--all`.
 fn policy_of(options: &Options, config: &Config, store: &StoreName, name: &str) -> Result<Policy> {
-    let server = name.split('/').next().unwrap_or(name);
-    let entry = [name, server].into_iter().find(|n| config.databases.contains_key(*n));
+    let entry = entry_of(config, name);
     if entry.is_none() && !config.stores.contains_key(&store.name) {
         return options.rules.policy();
     }
@@ -179,4 +178,18 @@ fn policy_of(options: &Options, config: &Config, store: &StoreName, name: &str) 
         Command::Prune(own) => own.rules.policy(),
         _ => options.rules.policy(),
     }
+}
+
+/// The policy that the configuration and the environment alone say.
+pub(super) fn policy_in(config: &Config, store: &str, name: &str) -> Result<Policy> {
+    match parse_alone("prune", &config.settings_in(entry_of(config, name), store))?.command {
+        Command::Prune(own) => own.rules.policy(),
+        _ => Ok(Policy::default()),
+    }
+}
+
+/// The configured database that a name belongs to.
+fn entry_of<'n>(config: &Config, name: &'n str) -> Option<&'n str> {
+    let server = name.split('/').next().unwrap_or(name);
+    [name, server].into_iter().find(|n| config.databases.contains_key(*n))
 }

@@ -128,19 +128,26 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
     let cancel = signals::cancel_on_signals().map_err(|e| Failure::usage(format!("signal handlers: {e}")))?;
     pgkeep_store::interrupt_reads(cancel.flag());
     let job = job(options)?;
+    // What makes no sense is told before any store is asked.
+    let into = options.into.as_deref().unwrap_or_default();
+    let target = match into {
+        "" if !options.choice.list => {
+            return Err(Failure::usage(
+                "no database to restore into is named\n  hint: --into postgres://user@host/database",
+            ));
+        }
+        "" | throwaway::WORD => None,
+        database => Some(connect::target(database, &options.password, config)?.info),
+    };
     let found = resolve(&options.backup, &options.store, config)?.with_keys(&options.keys);
     if options.choice.list {
         print(job.list(&found)?.trim_end());
         return Ok(());
     }
-    let into = options.into.as_deref().ok_or_else(|| {
-        Failure::usage("no database to restore into is named\n  hint: --into postgres://user@host/database")
-    })?;
-    if into == throwaway::WORD {
+    let Some(target) = target else {
         let done = throwaway::run(options, job, &found, &cancel);
         return done.map_err(|failure| found.or_elsewhere(failure));
-    }
-    let target = connect::target(into, &options.password, config)?.info;
+    };
     if options.globals && job.choice.is_partial() {
         let why = "--globals restores nothing of the database, so there is nothing to choose";
         return Err(Failure::usage(why));

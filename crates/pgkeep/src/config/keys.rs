@@ -7,9 +7,9 @@ use clap::{Arg, ArgAction, Command};
 use crate::rules::Rule;
 
 /// Commands whose options can be configured.
-pub(crate) const CONFIGURABLE: [&str; 13] = [
+pub(crate) const CONFIGURABLE: [&str; 15] = [
     "backup", "restore", "convert", "list", "show", "verify", "drill", "compare", "check", "prune", "hold",
-    "adopt", "key",
+    "adopt", "key", "copy", "sync",
 ];
 
 /// An option as a key.

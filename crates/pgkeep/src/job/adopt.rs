@@ -5,7 +5,7 @@ use pgkeep_engine::Cancel;
 use pgkeep_engine::adopt::Adoptee;
 use pgkeep_engine::progress::{Phase, Progress};
 use pgkeep_engine::restore::{RestoreSource, ScriptSource};
-use pgkeep_keep::encryption::Identities;
+use pgkeep_keep::encryption::{EncryptionRecord, Identities, SCHEME, is_sealed};
 use pgkeep_keep::{
     BackupId, DatabaseIdentity, Format, MANIFEST_VERSION, Manifest, ObjectRecord, StoredArchive,
     directory_of, safe_name, verify, verify_script,
@@ -22,6 +22,8 @@ pub(crate) struct AdoptJob<'j> {
     pub(crate) key: &'j str,
     /// The name to keep it under; else that of the database in the archive.
     pub(crate) name: Option<&'j str>,
+    /// The secret keys, where it is encrypted.
+    pub(crate) identities: &'j Identities,
     /// The database that it is of, if that is known.
     pub(crate) identity: Option<&'j DatabaseIdentity>,
 }
@@ -32,9 +34,9 @@ impl AdoptJob<'_> {
     /// # Errors
     /// What a check of it finds; a usage error where nothing tells a name.
     pub(crate) fn run(&self, progress: &Progress, cancel: &Cancel) -> Result<Manifest> {
-        let AdoptJob { store, key, name, identity } = *self;
+        let AdoptJob { store, key, name, identities, identity } = *self;
         let modified = store.head(key)?.modified;
-        let archive = StoredArchive::open(store, key, &Identities::none())?;
+        let archive = StoredArchive::open(store, key, identities)?;
         let size = archive.size();
         progress.enter(Phase::Proving);
         progress.bytes_expected.store(size.saturating_mul(2), std::sync::atomic::Ordering::Relaxed);
@@ -42,7 +44,7 @@ impl AdoptJob<'_> {
             Progress::add(&progress.bytes, n);
             !cancel.is_raised()
         };
-        let script = ScriptSource::open(&archive, key)?.is_some();
+        let script = ScriptSource::open(&archive, archive.name())?.is_some();
         let source = if script { None } else { Some(RestoreSource::open(&archive)?) };
         let adoptee = Adoptee {
             source: source.as_ref(),
@@ -62,7 +64,7 @@ impl AdoptJob<'_> {
             objects.push(ObjectRecord::read(store, &key, &mut tick)?);
         }
         let check = if script { verify_script } else { verify };
-        let verified = check(store, key, None, &Identities::none(), &mut tick)?;
+        let verified = check(store, key, None, identities, &mut tick)?;
         let report = adoptee.report(&verified.found).ok_or_else(|| no_name(key))?;
         // What pgkeep itself wrote and lost the manifest of is what it was.
         let id = match BackupId::of_own_key(key) {
@@ -79,7 +81,7 @@ impl AdoptJob<'_> {
             object: objects.remove(0),
             files: objects,
             globals: None,
-            encryption: None,
+            encryption: is_sealed(key).then(|| encryption(store, key, identities)),
             copies: Vec::new(),
             adopted: Some(Timestamp::now()),
             dump: report,
@@ -87,6 +89,13 @@ impl AdoptJob<'_> {
         store.put_if_absent(&id.manifest_key(&kept_as), manifest.to_json().into())?;
         Ok(manifest)
     }
+}
+
+/// Whose keys open it, as far as they are at hand: the object itself does not tell.
+fn encryption(store: &Store, key: &str, identities: &Identities) -> EncryptionRecord {
+    let opens = |one: &Identities| StoredArchive::open(store, key, one).is_ok();
+    let recipients = identities.each().filter(opens).flat_map(|one| one.public()).collect();
+    EncryptionRecord { scheme: SCHEME.into(), recipients }
 }
 
 fn kept_as(key: &str, name: Option<&str>, adoptee: &Adoptee<'_>) -> Result<String> {

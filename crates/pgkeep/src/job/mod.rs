@@ -4,10 +4,12 @@
 mod adopt;
 mod backup;
 mod copies;
+mod copy;
 mod drill;
 mod restore;
 
 pub(crate) use adopt::AdoptJob;
 pub(crate) use backup::BackupJob;
+pub(crate) use copy::CopyJob;
 pub(crate) use drill::{DrillJob, Drilled};
 pub(crate) use restore::{Plan, RestoreJob, RestoreRecord, SwapFlags};

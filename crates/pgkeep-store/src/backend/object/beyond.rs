@@ -21,8 +21,6 @@ pub(crate) struct Locking {
 /// How an object is kept, as the store tells it.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Kept {
-    pub(crate) size: u64,
-    pub(crate) etag: Option<String>,
     /// The version that was looked at, where the bucket keeps versions.
     pub(crate) version: Option<String>,
     /// `AES256`, `aws:kms` …

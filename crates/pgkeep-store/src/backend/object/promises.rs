@@ -5,6 +5,8 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use object_store::ObjectStoreExt;
+use object_store::path::Path;
 use sha2::{Digest, Sha256};
 
 use super::beyond::{Beyond, Kept};
@@ -77,7 +79,7 @@ pub(super) async fn check(remote: &Remote, key: &str, parts: &[PartHash]) -> Res
         None => wrong_bytes(compare, parts, &kept),
     };
     let Some((wrong, hint)) = wrong else { return lock(remote, beyond, key, &kept).await };
-    remove(beyond, full.as_ref(), &kept).await;
+    remove(remote, beyond, &full, &kept).await;
     Err(StoreError::new(StoreError::Unkept, remote.url.of(key), wrong, hint))
 }
 
@@ -113,14 +115,16 @@ async fn lock(remote: &Remote, beyond: &dyn Beyond, key: &str, kept: &Kept) -> R
         ),
         Err(e) => e,
     };
-    remove(beyond, full.as_ref(), kept).await;
+    remove(remote, beyond, &full, kept).await;
     Err(wrong)
 }
 
 /// As well as can be: a version that is locked after all stays.
-async fn remove(beyond: &dyn Beyond, full: &str, kept: &Kept) {
-    let version = kept.version.as_deref().unwrap_or("null");
-    let _ = beyond.delete_version(full, version).await;
+async fn remove(remote: &Remote, beyond: &dyn Beyond, path: &Path, kept: &Kept) {
+    let _ = match &kept.version {
+        Some(version) => beyond.delete_version(path.as_ref(), version).await,
+        None => remote.control.delete(path).await,
+    };
 }
 
 #[cfg(test)]

@@ -3,10 +3,9 @@
 //! Up to a part's size by one request (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html>), beyond
 //! it part by part (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_UploadPartCopy.html>).
 
-use bytes::Bytes;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::requests::{Ask, Requests, failed, in_path};
 use crate::backend::object::beyond::CopySource;
@@ -23,10 +22,26 @@ struct Begun {
     upload_id: String,
 }
 
-#[derive(Debug, Deserialize)]
+/// What a part's copy is known by, as it is asked for again at the end; a checksum where the upload has one.
+#[derive(Debug, Deserialize, Serialize)]
 struct CopiedPart {
+    #[serde(rename = "PartNumber", default)]
+    number: u32,
     #[serde(rename = "ETag")]
     etag: String,
+    #[serde(rename = "ChecksumSHA256", skip_serializing_if = "Option::is_none")]
+    sha256: Option<String>,
+    #[serde(rename = "ChecksumCRC64NVME", skip_serializing_if = "Option::is_none")]
+    crc64nvme: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename = "CompleteMultipartUpload")]
+struct Complete {
+    #[serde(rename = "@xmlns")]
+    xmlns: &'static str,
+    #[serde(rename = "Part")]
+    parts: Vec<CopiedPart>,
 }
 
 fn source_header(source: &CopySource) -> object_store::Result<HeaderValue> {
@@ -82,22 +97,42 @@ async fn in_parts(
         let method = Method::PUT;
         let ask = Ask { method, key: key.to_owned(), query, headers, slow: true, ..Ask::default() };
         let part: CopiedPart = requests.send(&ask).await?.xml("the answer to a copied part")?;
-        let etag = quick_xml::escape::escape(part.etag);
-        Ok::<_, object_store::Error>(format!(
-            "<Part><PartNumber>{number}</PartNumber><ETag>{etag}</ETag></Part>"
-        ))
+        Ok::<_, object_store::Error>(CopiedPart { number, ..part })
     });
-    let parts: Vec<String> = stream::iter(parts).buffered(AT_ONCE).try_collect().await?;
+    let parts: Vec<CopiedPart> = stream::iter(parts).buffered(AT_ONCE).try_collect().await?;
+    let body = Complete { xmlns: "http://s3.amazonaws.com/doc/2006-03-01/", parts };
     let complete = Ask {
         method: Method::POST,
         key: key.to_owned(),
         query: vec![("uploadId", upload.to_owned())],
-        body: Bytes::from(format!(
-            "<CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">{}</CompleteMultipartUpload>",
-            parts.concat()
-        )),
+        body: quick_xml::se::to_string(&body).map_err(failed)?.into(),
         slow: true,
         ..Ask::default()
     };
     requests.send(&complete).await.map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_checksum_of_a_copied_part_is_told_again_at_the_end() {
+        let part: CopiedPart = quick_xml::de::from_str(
+            "<CopyPartResult><LastModified>2026-11-20T10:00:00.000Z</LastModified><ETag>&quot;e&quot;</ETag>\
+             <ChecksumSHA256>c2hh</ChecksumSHA256></CopyPartResult>",
+        )
+        .unwrap();
+        let complete = Complete { xmlns: "ns", parts: vec![CopiedPart { number: 7, ..part }] };
+        let xml = quick_xml::se::to_string(&complete).unwrap();
+        assert!(
+            xml.starts_with("<CompleteMultipartUpload xmlns=\"ns\"><Part><PartNumber>7</PartNumber>"),
+            "{xml}"
+        );
+        assert!(
+            xml.ends_with("<ChecksumSHA256>c2hh</ChecksumSHA256></Part></CompleteMultipartUpload>"),
+            "{xml}"
+        );
+        assert!(!xml.contains("CRC64"), "{xml}");
+    }
 }

@@ -19,8 +19,6 @@ pub(super) async fn look(
     let answer = requests.send(&ask).await?;
     let text = |name: &str| answer.header(name).map(str::to_owned);
     Ok(Kept {
-        size: answer.header("content-length").and_then(|n| n.parse().ok()).unwrap_or_default(),
-        etag: text("etag"),
         version: text("x-amz-version-id"),
         sse: text("x-amz-server-side-encryption"),
         kms_key: text("x-amz-server-side-encryption-aws-kms-key-id"),

@@ -55,7 +55,7 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
     match locked {
         0 => Ok(()),
         n => {
-            let why = format!("{} do not open with these keys", plural(n, "newest backup"));
+            let why = format!("{}: no key fits", plural(n, "newest backup"));
             let hint = "find the key of one of the recipients above before the backups are needed";
             let message = format!("{why}\n  hint: {hint}");
             Err(Failure { told: true, ..Failure::new(Exit::Failed, "locked", message) })
