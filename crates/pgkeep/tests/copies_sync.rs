@@ -1,4 +1,4 @@
-//! Backups from store to store: copied and healed.
+//! Backups from store to store: copied, healed, and never lost by being cut off.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod failures_support;
@@ -6,9 +6,10 @@ mod failures_support;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use failures_support::Random;
 use failures_support::data::noise;
 use failures_support::place::files;
-use failures_support::program::{Ran, pgkeep, run};
+use failures_support::program::{Ran, Running, pgkeep, run};
 use pgkeep_testbed::{Bucket, Database, S3, Server};
 use tempfile::TempDir;
 
@@ -148,4 +149,32 @@ fn a_degraded_backup_is_healed_by_a_sync() {
     bench.ran(&["sync"]).ok();
     same(&bench.store("a"), &bench.store("b"));
     bench.ran(&["list", "shop"]).ok().says(&["2/2"]);
+}
+
+#[test]
+fn killed_at_any_point_a_copy_and_a_sync_lose_nothing_and_end_when_run_again() {
+    let bench = Bench::new(150_000);
+    let id = bench.backup(&["a"]);
+    let mut random = Random(7);
+    for to in ["b", "c"] {
+        for round in 0..4u64 {
+            let arguments: &[&str] = match round % 2 {
+                0 => &["copy", "shop@latest", "--from", "a", "--to", to],
+                _ => &["sync", "--from", "a", "--to", to],
+            };
+            let running = Running::start(&mut bench.command(arguments));
+            // Not to wait for something, but to be somewhere else each time.
+            std::thread::sleep(std::time::Duration::from_millis(20 + random.below(400)));
+            running.signal("KILL");
+            running.wait();
+            let listed = bench.ran(&["list", "--store", to, "--json"]).ok();
+            if !listed.stdout.is_empty() && listed.stdout.starts_with('{') {
+                bench.ran(&["verify", &id, "--store", to]).ok();
+            }
+        }
+        bench.ran(&["sync", "--from", "a", "--to", to]).ok();
+        bench.ran(&["verify", &id, "--store", to]).ok();
+        bench.ran(&["verify", &id, "--store", "a"]).ok();
+    }
+    assert_eq!(bench.bucket.keys().iter().filter(|k| k.contains("/shop/")).count(), 2);
 }
