@@ -46,7 +46,7 @@ fn words_that_make_no_sense_are_refused_with_the_way_out() {
     refused(&["verify"], &["BACKUP"]);
     refused(&["backup", db, "--format", "tar"], &["tar", "custom, directory, plain"]);
     refused(&["convert", "x.dump", "--format", "plain"], &["--to"]);
-    refused(&["convert", "x.dump", "--format", "custom", "--to", "y"], &["--format plain"]);
+    refused(&["convert", "x.dump", "--format", "tar", "--to", "y"], &["tar", "custom, directory, plain"]);
     refused(&["completions", "cobol"], &["cobol", "bash"]);
     refused(&["list", "--config", "/no/such/file"], &["/no/such/file"]);
 }

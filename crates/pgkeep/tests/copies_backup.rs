@@ -144,7 +144,7 @@ fn a_store_that_stalls_is_left_behind() {
     let bench = Bench::new(600_000);
     // Its first part never comes to an end.
     bench.proxy.cut_requests(|line| line.contains("partNumber="), u32::MAX);
-    let told = bench.degraded(bench.backup(&["--stall-timeout", "2s"]), &["took nothing for 2 s"]);
+    let told = bench.degraded(bench.backup(&["--stall-timeout", "1s"]), &["took nothing for 1 s"]);
     assert!(told["copies"][1]["failed"].as_str().unwrap().contains("took nothing"), "{told}");
     // What it holds is no backup, and the next run removes it.
     bench.proxy.heal();

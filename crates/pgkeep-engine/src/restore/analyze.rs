@@ -10,7 +10,7 @@ use pgkeep_archive::DumpId;
 use super::entry::{desc, display, is_table_data, qualified};
 use super::settings::Session;
 use super::workers::Crew;
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 
 /// Analyzes what has rows, over the crew's sessions, and says how many tables that were. Where the archive brings
 /// statistics of its own (pg_dump 18 and later), nothing is left to do.
@@ -64,9 +64,12 @@ fn some(
         let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
         let Some((sql, table)) = next else { return Ok(()) };
         match session.client.execute(sql) {
+            Ok(()) => {}
+            Err(e) if e.kind != ErrorKind::Server => return Err(e.during(format!("analyzing {table}"))),
             // undefined_table: that it could not be made was told.
             Err(e) if crew.options.keep_going && e.sqlstate.as_deref() == Some("42P01") => {}
-            done => done.map_err(|e| e.during(format!("analyzing {table}")))?,
+            // All rows are there; a foreign partition whose server is not to be reached is reason enough for this.
+            Err(e) => crew.progress.note(format!("{table} has no statistics for the planner: {}", e.why)),
         }
     }
 }
