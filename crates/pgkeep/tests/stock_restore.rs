@@ -264,8 +264,8 @@ fn odd_objects_of_server_14_are_restored_by_pg_restore_14_and_18() {
     let archive = backup.path();
     let (old, new) = (PgRestore { major: 14, archive: &archive }, PgRestore { major: 18, archive: &archive });
     odd_objects_by(&source, 14, "serial", |target| old.restore(target, &[]));
-    odd_objects_by(&source, 14, "-j4", |target| old.restore(target, &["-j4"]));
-    odd_objects_by(&source, 18, "-j4", |target| new.restore(target, &["-j4"]));
+    odd_objects_by(&source, 14, "-j4", |target| old.in_parallel(target));
+    odd_objects_by(&source, 18, "-j4", |target| new.in_parallel(target));
 }
 
 #[test]
@@ -273,7 +273,7 @@ fn odd_objects_of_server_16_are_restored_by_pg_restore_16_and_17() {
     let (source, backup) = odd_objects(16);
     let archive = backup.path();
     let (old, new) = (PgRestore { major: 16, archive: &archive }, PgRestore { major: 17, archive: &archive });
-    odd_objects_by(&source, 16, "-L", |target| old.by_shuffled_list(target, &["-j4"]));
+    odd_objects_by(&source, 16, "-L", |target| old.by_shuffled_list(target, &[]));
     odd_objects_by(&source, 17, "from a pipe", |target| new.through_pipe(target, &[]));
 }
 
@@ -284,16 +284,12 @@ fn odd_objects_of_server_18_are_restored_by_pg_restore_17_and_18() {
     let (old, new) = (PgRestore { major: 17, archive: &archive }, PgRestore { major: 18, archive: &archive });
     odd_objects_by(&source, 17, "-1", |target| old.restore(target, &["-1"]));
     odd_objects_by(&source, 18, "-f -", |target| new.script(target, &[]));
-    odd_objects_by(&source, 18, "--section", |target| {
-        for section in ["pre-data", "data", "post-data"] {
-            new.restore(target, &["--section", section, "-j4"]);
-        }
-    });
+    odd_objects_by(&source, 18, "--section", |target| new.in_parallel(target));
     odd_objects_by(&source, 18, "--clean --if-exists", |target| {
-        new.restore(target, &["-j4"]);
+        new.in_parallel(target);
         target.psql("delete from odd.big_plain where id % 3 = 0");
         // What pg_restore cannot clean, of a stock archive neither: the primary keys of partitions, one by one.
         target.psql("drop table odd.by_range cascade");
-        new.restore(target, &["--clean", "--if-exists", "-j4"]);
+        new.restore(target, &["--clean", "--if-exists"]);
     });
 }
