@@ -9,7 +9,7 @@ use crate::error::{EngineError, Result};
 #[derive(Debug, Clone, Default)]
 pub struct Cancel {
     flag: Arc<AtomicBool>,
-    parent: Option<Arc<AtomicBool>>,
+    parent: Option<Arc<Cancel>>,
 }
 
 impl Cancel {
@@ -22,7 +22,7 @@ impl Cancel {
     /// looking as if the user had asked.
     #[must_use]
     pub fn child(&self) -> Cancel {
-        Cancel { flag: Arc::default(), parent: Some(self.flag.clone()) }
+        Cancel { flag: Arc::default(), parent: Some(Arc::new(self.clone())) }
     }
 
     /// The flag itself, for a signal handler.
@@ -37,11 +37,28 @@ impl Cancel {
 
     /// Whether the run was asked to stop.
     pub fn is_raised(&self) -> bool {
-        self.flag.load(Ordering::Relaxed) || self.parent.as_ref().is_some_and(|p| p.load(Ordering::Relaxed))
+        self.flag.load(Ordering::Relaxed) || self.parent.as_ref().is_some_and(|p| p.is_raised())
     }
 
     /// An error of kind `Cancelled` once the flag is raised.
     pub fn check(&self) -> Result<()> {
         if self.is_raised() { Err(EngineError::cancelled()) } else { Ok(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stop_is_heard_by_all_below_and_nobody_above() {
+        let top = Cancel::new();
+        let middle = top.child();
+        let bottom = middle.child();
+        bottom.raise();
+        assert!(bottom.is_raised() && !middle.is_raised());
+        let other = middle.child();
+        top.raise();
+        assert!(middle.is_raised() && other.is_raised());
     }
 }

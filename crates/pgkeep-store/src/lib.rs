@@ -29,6 +29,7 @@ mod error;
 mod key;
 mod lock;
 mod open;
+mod pace;
 mod runtime;
 mod store;
 mod types;
@@ -43,7 +44,7 @@ pub use runtime::interrupt_reads;
 pub use store::Store;
 pub use types::{Capabilities, Finished, ObjectInfo, PartHash, PendingUpload, UploadPlan, Version};
 pub use upload::Upload;
-pub use url::{AzureOptions, Checksum, GoogleOptions, S3Options, Sse, StoreUrl};
+pub use url::{AzureOptions, Checksum, GoogleOptions, Rates, S3Options, Sse, StoreUrl};
 #[cfg(feature = "faults")]
 pub use wrap::{Fault, Faults};
 pub use wrap::{Lost, Mirror};

@@ -14,6 +14,7 @@ use crate::error::{Result, StoreError};
 use crate::key;
 use crate::lock::Lock;
 use crate::open::OpenOptions;
+use crate::pace::{PacedSink, Paces};
 use crate::types::{Capabilities, ObjectInfo, PendingUpload, UploadPlan, Version};
 use crate::upload::Upload;
 use crate::url::StoreUrl;
@@ -23,6 +24,7 @@ use crate::url::StoreUrl;
 pub struct Store {
     url: Arc<StoreUrl>,
     backend: Arc<dyn Backend>,
+    paces: Arc<Paces>,
 }
 
 impl Store {
@@ -51,12 +53,14 @@ impl Store {
             }
             StoreUrl::Memory(name) => Arc::new(memory::open(url.clone(), name)),
         };
-        Ok(Store { url: Arc::new(url), backend })
+        let rates = url.rates();
+        let paces = Arc::new(Paces::new(rates.upload, rates.download));
+        Ok(Store { url: Arc::new(url), backend, paces })
     }
 
     /// The same place behind another backend.
     pub(crate) fn around(inner: &Store, backend: Arc<dyn Backend>) -> Store {
-        Store { url: inner.url.clone(), backend }
+        Store { backend, ..inner.clone() }
     }
 
     /// What is behind it.
@@ -84,7 +88,9 @@ impl Store {
     ///
     /// When this returns, the object is durable: in a folder the file and its name are synced.
     pub fn put(&self, key: &str, body: Bytes) -> Result<ObjectInfo> {
-        self.backend.put(self.check(key)?, body)
+        let key = self.check(key)?;
+        self.paces.upload(body.len());
+        self.backend.put(key, body)
     }
 
     /// Writes an object unless there is one: [`StoreError::AlreadyExists`](crate::StoreError::AlreadyExists).
@@ -93,7 +99,9 @@ impl Store {
     /// Elsewhere the store is asked first, and two writers at the same moment can both believe that
     /// they won: use unique names there.
     pub fn put_if_absent(&self, key: &str, body: Bytes) -> Result<ObjectInfo> {
-        self.backend.put_if_absent(self.check(key)?, body)
+        let key = self.check(key)?;
+        self.paces.upload(body.len());
+        self.backend.put_if_absent(key, body)
     }
 
     /// The whole object, in memory.
@@ -101,7 +109,9 @@ impl Store {
     /// For small ones such as manifests: it must come within one request's time. Read large ones by
     /// [`get_range`](Self::get_range), some megabytes at a time, of which each is tried again on its own.
     pub fn get(&self, key: &str) -> Result<Bytes> {
-        self.backend.get(self.check(key)?)
+        let body = self.backend.get(self.check(key)?)?;
+        self.paces.download(body.len());
+        Ok(body)
     }
 
     /// The bytes of `range`. An end behind that of the object is cut to it; a start there is
@@ -111,7 +121,9 @@ impl Store {
         if range.is_empty() {
             return Ok(Bytes::new());
         }
-        self.backend.get_range(key, range)
+        let body = self.backend.get_range(key, range)?;
+        self.paces.download(body.len());
+        Ok(body)
     }
 
     /// What is known of the object without its bytes.
@@ -136,7 +148,10 @@ impl Store {
 
     /// Begins an object whose beginning is known last; see [`Upload`].
     pub fn start_upload(&self, key: &str, plan: UploadPlan) -> Result<Upload> {
-        let sink = self.backend.start_upload(self.check(key)?, &plan)?;
+        let mut sink = self.backend.start_upload(self.check(key)?, &plan)?;
+        if self.paces.limits_uploads() {
+            sink = Box::new(PacedSink { sink, paces: self.paces.clone() });
+        }
         Ok(Upload::new(self.url_of(key), plan.head_len, sink))
     }
 
@@ -174,7 +189,7 @@ impl Store {
     /// [`StoreError::Unkept`](crate::StoreError::Unkept), and its object is removed.
     pub fn locking(&self, from: Timestamp) -> Result<Store> {
         let locking = self.backend.locking(from)?;
-        Ok(Store { url: self.url.clone(), backend: locking.unwrap_or_else(|| self.backend.clone()) })
+        Ok(Store { backend: locking.unwrap_or_else(|| self.backend.clone()), ..self.clone() })
     }
 
     /// The versions of all objects whose keys begin with `prefix`, by key and from the newest to the oldest, those

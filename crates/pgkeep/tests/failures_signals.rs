@@ -202,3 +202,18 @@ fn a_live_backup_is_not_taken_for_a_dead_one() {
         slow.place.ran(&["verify", name, "--store", &slow.place.url()]).ok();
     }
 }
+
+#[test]
+fn a_backup_that_takes_longer_than_it_may_fails_and_leaves_nothing() {
+    let source = noise(&Server::major(18), 150_000);
+    let proxy = FaultProxy::to(("127.0.0.1", source.server().port()));
+    proxy.throttle(500_000);
+    let place = Place::folder();
+    let ran = place.backup(&source.url_via(proxy.port()), &["--max-duration", "3s", "--json"]);
+    let ran = ran.failed(1, &["not done after 3 s", "--max-duration"]);
+    assert_eq!(ran.json()["error"]["kind"], "too-long");
+    place.is_clean();
+    place.backup(&source.url(), &["--max-duration", "1h"]).ok();
+    place.holds_one_backup();
+    place.backup(&source.url(), &["--max-duration", "soon"]).failed(2, &["--max-duration soon", "5m"]);
+}

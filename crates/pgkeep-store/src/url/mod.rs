@@ -5,5 +5,5 @@ pub(crate) use parse::check_endpoint;
 mod options;
 mod parse;
 
-pub use options::{AzureOptions, Checksum, GoogleOptions, S3Options, Sse};
+pub use options::{AzureOptions, Checksum, GoogleOptions, Rates, S3Options, Sse};
 pub use parse::StoreUrl;

@@ -5,6 +5,25 @@ use std::time::Duration;
 
 use crate::lock::LockPolicy;
 
+/// How many bytes a second go to a store and come from it at most, over all connections of the process; `None` for no
+/// limit.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Rates {
+    /// `upload-rate=10MB`.
+    pub upload: Option<u64>,
+    /// `download-rate=10MB`.
+    pub download: Option<u64>,
+}
+
+impl Rates {
+    fn pairs(self) -> [(&'static str, Option<String>); 2] {
+        [
+            ("upload-rate", self.upload.map(|n| n.to_string())),
+            ("download-rate", self.download.map(|n| n.to_string())),
+        ]
+    }
+}
+
 /// How S3 encrypts at rest; see
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/serv-side-encryption.html>.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +80,8 @@ pub struct S3Options {
     pub part_limit: Option<u32>,
     /// `retry-for=5m`: how long a request that fails is tried again. Otherwise as the store is opened.
     pub retry_for: Option<Duration>,
+    /// `upload-rate=10MB` and `download-rate=10MB`.
+    pub rates: Rates,
 }
 
 /// What S3 checks and keeps the bytes of objects and parts by; see
@@ -95,6 +116,8 @@ pub struct AzureOptions {
     pub endpoint: Option<String>,
     /// `retry-for=5m`: how long a request that fails is tried again. Otherwise as the store is opened.
     pub retry_for: Option<Duration>,
+    /// `upload-rate=10MB` and `download-rate=10MB`.
+    pub rates: Rates,
 }
 
 /// The options of a `gs://` URL. Credentials come from `GOOGLE_APPLICATION_CREDENTIALS`, gcloud's own
@@ -105,6 +128,8 @@ pub struct GoogleOptions {
     pub endpoint: Option<String>,
     /// `retry-for=5m`: how long a request that fails is tried again. Otherwise as the store is opened.
     pub retry_for: Option<Duration>,
+    /// `upload-rate=10MB` and `download-rate=10MB`.
+    pub rates: Rates,
 }
 
 /// Shows the options that are set as the query of a URL.
@@ -129,7 +154,7 @@ fn seconds(time: Duration) -> String {
 impl S3Options {
     pub(crate) fn pairs(&self) -> Vec<(&'static str, Option<String>)> {
         let lock = self.lock.retention;
-        vec![
+        let mut pairs = vec![
             ("region", self.region.clone()),
             ("endpoint", self.endpoint.clone()),
             ("path-style", self.path_style.map(|b| b.to_string())),
@@ -145,22 +170,28 @@ impl S3Options {
             ("checksum", self.checksum.map(|c| c.to_string())),
             ("part-limit", self.part_limit.map(|n| n.to_string())),
             ("retry-for", self.retry_for.map(seconds)),
-        ]
+        ];
+        pairs.extend(self.rates.pairs());
+        pairs
     }
 }
 
 impl AzureOptions {
     pub(crate) fn pairs(&self) -> Vec<(&'static str, Option<String>)> {
-        vec![
+        let mut pairs = vec![
             ("account", self.account.clone()),
             ("endpoint", self.endpoint.clone()),
             ("retry-for", self.retry_for.map(seconds)),
-        ]
+        ];
+        pairs.extend(self.rates.pairs());
+        pairs
     }
 }
 
 impl GoogleOptions {
     pub(crate) fn pairs(&self) -> Vec<(&'static str, Option<String>)> {
-        vec![("endpoint", self.endpoint.clone()), ("retry-for", self.retry_for.map(seconds))]
+        let mut pairs = vec![("endpoint", self.endpoint.clone()), ("retry-for", self.retry_for.map(seconds))];
+        pairs.extend(self.rates.pairs());
+        pairs
     }
 }

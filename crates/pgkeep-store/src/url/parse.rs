@@ -1,12 +1,13 @@
 //! Reading and showing a store's URL.
 
+use bytesize::ByteSize;
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::options::{AzureOptions, Checksum, GoogleOptions, Query, S3Options, Sse};
+use super::options::{AzureOptions, Checksum, GoogleOptions, Query, Rates, S3Options, Sse};
 use crate::error::{Result, StoreError};
 use crate::key;
 use crate::lock::{LockMode, LockPolicy};
@@ -62,6 +63,18 @@ pub enum StoreUrl {
 const PATH: &AsciiSet =
     &CONTROLS.add(b' ').add(b'%').add(b'?').add(b'#').add(b'"').add(b'<').add(b'>').add(b'`').add(b'\\');
 
+impl StoreUrl {
+    /// How fast bytes may go and come.
+    pub(crate) fn rates(&self) -> Rates {
+        match self {
+            StoreUrl::S3 { options, .. } => options.rates,
+            StoreUrl::Azure { options, .. } => options.rates,
+            StoreUrl::Google { options, .. } => options.rates,
+            StoreUrl::Folder(_) | StoreUrl::Memory(_) => Rates::default(),
+        }
+    }
+}
+
 impl FromStr for StoreUrl {
     type Err = StoreError;
 
@@ -104,14 +117,19 @@ impl FromStr for StoreUrl {
             "az" => {
                 options.none_but(&names(&AzureOptions::default().pairs()))?;
                 let (account, endpoint) = (options.get("account"), options.endpoint()?);
-                let options = AzureOptions { account, endpoint, retry_for: options.retry_for()? };
+                let options = AzureOptions {
+                    account,
+                    endpoint,
+                    retry_for: options.retry_for()?,
+                    rates: options.rates()?,
+                };
                 let prefix = checked_prefix(&shown, &prefix)?;
                 Ok(StoreUrl::Azure { container: host.to_owned(), prefix, options })
             }
             "gs" => {
                 options.none_but(&names(&GoogleOptions::default().pairs()))?;
                 let (endpoint, retry_for) = (options.endpoint()?, options.retry_for()?);
-                let options = GoogleOptions { endpoint, retry_for };
+                let options = GoogleOptions { endpoint, retry_for, rates: options.rates()? };
                 Ok(StoreUrl::Google {
                     bucket: host.to_owned(),
                     prefix: checked_prefix(&shown, &prefix)?,
@@ -163,6 +181,7 @@ fn s3_options(pairs: &Pairs<'_>) -> Result<S3Options> {
         checksum: pairs.choice("checksum", &CHECKSUMS)?,
         part_limit: pairs.number("part-limit")?,
         retry_for: pairs.retry_for()?,
+        rates: pairs.rates()?,
     })
 }
 
@@ -248,6 +267,21 @@ impl<'a> Pairs<'a> {
         match value.parse() {
             Ok(number) if number > 0 => Ok(Some(number)),
             _ => Err(invalid(self.url, format!("{key}={value} is no number from 1 on"), "")),
+        }
+    }
+
+    fn rates(&self) -> Result<Rates> {
+        Ok(Rates { upload: self.rate("upload-rate")?, download: self.rate("download-rate")? })
+    }
+
+    fn rate(&self, key: &str) -> Result<Option<u64>> {
+        let Some(value) = self.get(key) else { return Ok(None) };
+        match value.parse::<ByteSize>() {
+            Ok(rate) if rate.as_u64() > 0 => Ok(Some(rate.as_u64())),
+            _ => {
+                let cause = format!("{key}={value} is no number of bytes a second");
+                Err(invalid(self.url, cause, "write it like 500kB, 10MB or 1GiB"))
+            }
         }
     }
 
@@ -372,6 +406,17 @@ mod tests {
         let e = url.parse::<StoreUrl>().unwrap_err();
         assert!(matches!(e, StoreError::InvalidUrl(_)), "{e:?}");
         e.to_string()
+    }
+
+    #[test]
+    fn rates_are_read_and_shown_again_and_a_wrong_one_is_told() {
+        for url in ["s3://b/p", "gs://b/p", "az://b/p"] {
+            let url: StoreUrl = format!("{url}?upload-rate=10MB&download-rate=512KiB").parse().unwrap();
+            assert_eq!(url.rates(), Rates { upload: Some(10_000_000), download: Some(524_288) });
+            assert_eq!(url.to_string().parse::<StoreUrl>().unwrap(), url);
+        }
+        let e = "s3://b/p?upload-rate=fast".parse::<StoreUrl>().unwrap_err().to_string();
+        assert!(e.contains("upload-rate=fast") && e.contains("10MB"), "{e}");
     }
 
     #[test]

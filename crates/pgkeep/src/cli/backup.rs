@@ -48,6 +48,9 @@ pub(super) struct Options {
     /// With several stores: how long one may take nothing before the others go on without it
     #[arg(long, value_name = "TIME", default_value = "5m")]
     stall_timeout: String,
+    /// Stop, fail and leave nothing when it takes longer than this, such as 45m or 6h
+    #[arg(long, value_name = "TIME")]
+    max_duration: Option<String>,
     /// Every database of the server, each under its own name; roles and tablespaces come along
     #[arg(long)]
     all: bool,
@@ -215,10 +218,17 @@ fn lock_timeout(text: &str) -> Result<Option<Duration>> {
 }
 
 fn stall_timeout(options: &Options) -> Result<Duration> {
-    let text = &options.stall_timeout;
+    some_time("--stall-timeout", &options.stall_timeout)
+}
+
+fn max_duration(options: &Options) -> Result<Option<Duration>> {
+    options.max_duration.as_deref().map(|text| some_time("--max-duration", text)).transpose()
+}
+
+fn some_time(option: &str, text: &str) -> Result<Duration> {
     time(text)
         .filter(|d| !d.is_zero())
-        .ok_or_else(|| Failure::usage(format!("--stall-timeout {text}: write it like 30s, 5m or 1h")))
+        .ok_or_else(|| Failure::usage(format!("{option} {text}: write it like 30s, 5m or 1h")))
 }
 
 /// A length of time such as 30s or 1h30m.
@@ -268,6 +278,7 @@ fn one(options: &Options, target: &Target<'_>, config: &Config, cancel: &Cancel)
         let job = BackupJob {
             stores: &stores,
             patience,
+            max_duration: max_duration(options)?,
             name: &name,
             key: &key,
             info,

@@ -15,6 +15,7 @@ use pgkeep_keep::{
 use pgkeep_store::{Mirror, Store};
 
 use super::copies::Copies;
+use super::deadline::within;
 use crate::failure::{Exit, Failure, Result};
 use crate::keys;
 use crate::sealed::{SealedDirectory, SealedTarget};
@@ -26,6 +27,8 @@ pub(crate) struct BackupJob<'j> {
     pub(crate) stores: &'j [Store],
     /// With several stores: how long one may take nothing before the others go on without it.
     pub(crate) patience: Duration,
+    /// How long it may take.
+    pub(crate) max_duration: Option<Duration>,
     /// The name it is kept under, fit for a key (`safe_name`).
     pub(crate) name: &'j str,
     /// Where in the store the archive stands.
@@ -74,7 +77,9 @@ impl BackupJob<'_> {
         let key = self.sealed_name(key);
         // The marks come first: a store that cannot be written to is noticed before the database is touched.
         let mut copies = Copies::begin(stores, name, &id, started, &key, progress)?;
-        let made = self.write(&mut copies, started, &id, &key, progress, cancel);
+        let made = within(self.max_duration, cancel, |stop| {
+            self.write(&mut copies, started, &id, &key, progress, stop)
+        });
         match made {
             Ok(manifest) => {
                 copies.end(progress);

@@ -5,6 +5,7 @@ mod adopt;
 mod backup;
 mod copies;
 mod copy;
+mod deadline;
 mod drill;
 mod restore;
 

@@ -10,7 +10,7 @@ use pgkeep_engine::{Cancel, ConnInfo};
 use pgkeep_keep::{Manifest, safe_name};
 use serde_json::json;
 
-use super::{Options, dump_options, key_template, open_stores, stall_timeout, told};
+use super::{Options, dump_options, key_template, max_duration, open_stores, stall_timeout, told};
 use crate::config::Config;
 use crate::connect::Target;
 use crate::failure::{Exit, Failure, Result};
@@ -28,6 +28,7 @@ pub(super) fn run(options: &Options, target: &Target<'_>, config: &Config, cance
     if found.databases.is_empty() {
         return Err(Failure::new(Exit::Failed, "failed", format!("{}: no database to back up", place(info))));
     }
+    let max_duration = max_duration(options)?;
     let (mut failures, mut degraded) = (Vec::new(), Vec::new());
     let globals = if options.no_globals { None } else { Some(read_globals(info, cancel)) };
     let globals = globals.and_then(|read| {
@@ -43,6 +44,7 @@ pub(super) fn run(options: &Options, target: &Target<'_>, config: &Config, cance
         let job = BackupJob {
             stores: &stores,
             patience,
+            max_duration,
             name,
             key: &key,
             info: &info.with_database(database),

@@ -1,0 +1,128 @@
+//! Holding back: so many bytes a second to a store, and from it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::backend::Sink;
+use crate::error::Result;
+use crate::types::Finished;
+
+/// What may pass at once after a pause: a twentieth of a second's worth.
+const BURST: Duration = Duration::from_millis(50);
+
+/// One direction of a store, shared by everybody who uses it.
+#[derive(Debug)]
+pub(crate) struct Pace {
+    /// Bytes a second.
+    rate: u64,
+    /// When all that was let through so far would have passed at that rate.
+    ready: Mutex<Instant>,
+}
+
+impl Pace {
+    pub(crate) fn new(rate: u64) -> Pace {
+        Pace { rate: rate.max(1), ready: Mutex::new(Instant::now()) }
+    }
+
+    /// Waits until this many more bytes may have passed.
+    pub(crate) fn pass(&self, bytes: u64) {
+        let wait = {
+            let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
+            let (next, wait) = step(*ready, Instant::now(), bytes, self.rate);
+            *ready = next;
+            wait
+        };
+        std::thread::sleep(wait);
+    }
+}
+
+/// When these bytes will have passed, and how long that is from now.
+fn step(ready: Instant, now: Instant, bytes: u64, rate: u64) -> (Instant, Duration) {
+    let earliest = now.checked_sub(BURST).unwrap_or(now);
+    let next = ready.max(earliest) + Duration::from_secs_f64(bytes as f64 / rate as f64);
+    (next, next.saturating_duration_since(now))
+}
+
+/// Both directions.
+#[derive(Debug, Default)]
+pub(crate) struct Paces {
+    up: Option<Pace>,
+    down: Option<Pace>,
+}
+
+impl Paces {
+    /// Bytes a second towards the store and from it; `None` for no limit.
+    pub(crate) fn new(up: Option<u64>, down: Option<u64>) -> Paces {
+        Paces { up: up.map(Pace::new), down: down.map(Pace::new) }
+    }
+
+    /// Whether anything is held back.
+    pub(crate) fn limits_uploads(&self) -> bool {
+        self.up.is_some()
+    }
+
+    pub(crate) fn upload(&self, bytes: usize) {
+        if let Some(pace) = &self.up {
+            pace.pass(bytes as u64);
+        }
+    }
+
+    pub(crate) fn download(&self, bytes: usize) {
+        if let Some(pace) = &self.down {
+            pace.pass(bytes as u64);
+        }
+    }
+}
+
+/// An upload that is held back.
+pub(crate) struct PacedSink {
+    pub(crate) sink: Box<dyn Sink>,
+    pub(crate) paces: Arc<Paces>,
+}
+
+impl Sink for PacedSink {
+    fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.paces.upload(bytes.len());
+        self.sink.write(bytes)
+    }
+
+    fn position(&self) -> u64 {
+        self.sink.position()
+    }
+
+    fn id(&self) -> Option<String> {
+        self.sink.id()
+    }
+
+    fn finish(&mut self, head: Vec<u8>) -> Result<Finished> {
+        self.paces.upload(head.len());
+        self.sink.finish(head)
+    }
+
+    fn abort(&mut self) -> Result<()> {
+        self.sink.abort()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_take_as_long_as_the_rate_says_whatever_their_portions() {
+        let begin = Instant::now();
+        let (mut now, mut ready) = (begin, begin);
+        for _ in 0..100 {
+            let (next, wait) = step(ready, now, 10_000, 100_000);
+            (ready, now) = (next, now + wait);
+        }
+        assert_eq!((now - begin).as_millis(), 10_000);
+    }
+
+    #[test]
+    fn a_pause_saves_up_no_more_than_a_burst() {
+        let begin = Instant::now();
+        let (_, wait) = step(begin, begin + Duration::from_secs(3600), 100_000, 100_000);
+        assert_eq!(wait, Duration::from_millis(950));
+    }
+}
