@@ -99,8 +99,11 @@ pub fn copy(
     Ok(copied)
 }
 
-/// Whether the manifest that is there is of the same backup; `false` for one that cannot be read.
+/// Whether the manifest that is there is of the same backup; `false` for one that is damaged.
 fn is_same(to: &Store, key: &str, there: &[u8], manifest: &Manifest) -> Result<bool> {
+    if Manifest::is_newer(there) {
+        return Err(taken(to, key, "its manifest is of a newer pgkeep: use that"));
+    }
     let Ok(there) = Manifest::from_json(there, key) else { return Ok(false) };
     let hashes = |m: &Manifest| {
         let objects = m.objects().map(|o| o.sha256.clone());

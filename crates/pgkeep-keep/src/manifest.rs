@@ -401,6 +401,15 @@ impl Manifest {
         self_digest::seal(&serde_json::to_string_pretty(self).unwrap_or_default()).into_bytes()
     }
 
+    /// Whether this is the manifest of a newer pgkeep, which this one cannot read.
+    pub(crate) fn is_newer(json: &[u8]) -> bool {
+        #[derive(Deserialize)]
+        struct Version {
+            manifest_version: u32,
+        }
+        serde_json::from_slice::<Version>(json).is_ok_and(|v| v.manifest_version > MANIFEST_VERSION)
+    }
+
     /// Reads a manifest; `object` is its URL, for the error.
     ///
     /// # Errors

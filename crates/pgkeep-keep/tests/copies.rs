@@ -140,6 +140,18 @@ fn another_backup_under_the_same_key_is_refused() {
 }
 
 #[test]
+fn a_manifest_of_a_newer_pgkeep_is_not_overwritten() {
+    let (a, b) = (Place::new(), Place::new());
+    let listed = backup(&a.store, 1);
+    let key = listed.id.manifest_key("shop");
+    let newer = r#"{"manifest_version": 99}"#;
+    b.store.put(&key, newer.into()).unwrap();
+    let e = go(&a, &b.store, &listed).unwrap_err();
+    assert!(e.to_string().contains("newer pgkeep"), "{e}");
+    assert_eq!(b.store.get(&key).unwrap(), newer);
+}
+
+#[test]
 fn a_copy_that_fails_at_any_call_shows_nothing_half_made_and_goes_on_later() {
     let a = Place::new();
     let listed = backup(&a.store, 1);

@@ -56,7 +56,7 @@ enum Command {
     Backup(Box<backup::Options>),
     /// Restore a backup, or any custom-format archive or SQL script, into a database, and prove the rows
     Restore(Box<restore::Options>),
-    /// Turn an archive into an SQL script, without a database
+    /// Turn a backup into another format or codec, without a database
     Convert(convert::Options),
     /// List the backups in a store
     List(list::Options),
