@@ -9,20 +9,26 @@
 //! - [`History`]: runs, recovery points and marks in an embedded SQLite. The store is the truth: the file can be deleted
 //!   at any time and fills again.
 //! - [`Live`]: what running runs said last of how far they are.
+//! - [`Health`]: what runs and recovery points say of each database, and what is wrong.
 //! - [`Orders`]: what people ask of the daemon (run now, stop a run, reload).
 //! - [`Watcher`]: who looks on: notifications, metrics, traces, the audit log. They hear of runs and never touch them.
+//! - [`web`]: the dashboard, metrics for Prometheus.
 
 mod error;
+pub mod figures;
 mod fleet;
+mod health;
 mod history;
 mod live;
 mod orders;
 mod run;
 mod shared;
 mod watch;
+pub mod web;
 
 pub use error::{Result, ServeError};
 pub use fleet::{Fleet, FleetSource, Limits, Member, Retries, StoreUrl, Task, TaskKind, Windows};
+pub use health::{Health, Problem, Severity};
 pub use history::{History, RunFilter};
 pub use live::{Live, Progress};
 pub use orders::{Inbox, Order, Orders};

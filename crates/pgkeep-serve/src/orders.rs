@@ -8,13 +8,14 @@ use crate::run::RunId;
 /// One thing asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Order {
-    /// Run a task now. Further words go to the command, such as `--backup <id>` for a drill of one backup.
+    /// Run a task now. Words that begin with an option come after the task's own (`--dry-run` of a prune); others take the
+    /// place of all of them but the command's name (an id, for a drill of that backup).
     Run {
         /// The id that the run is to have.
         run: RunId,
         /// The task's id.
         task: String,
-        /// Words after the task's own.
+        /// Further words.
         words: Vec<String>,
         /// Who asks.
         by: String,

@@ -1,0 +1,141 @@
+//! How well each database is kept: what the overview shows and metrics tell.
+
+mod problems;
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::error::Result;
+use crate::fleet::{Member, Task, TaskKind};
+use crate::history::RunFilter;
+use crate::run::{PointState, RecoveryPoint, Run, RunState};
+use crate::shared::Shared;
+pub use problems::{Problem, Severity};
+
+/// How many of a database's last backups a trend has.
+const TREND: usize = 40;
+/// How long after its time a backup may come, where no completion window says so.
+const PATIENCE: Duration = Duration::from_secs(3600);
+
+/// One database.
+#[derive(Debug, Clone, Serialize)]
+pub struct Health {
+    /// Its name.
+    pub database: String,
+    /// Whether it is marked as production.
+    pub production: bool,
+    /// Its newest backup.
+    pub newest: Option<RecoveryPoint>,
+    /// The newest backup that a drill proved and none found wrong since.
+    pub proven: Option<RecoveryPoint>,
+    /// Backups that are there.
+    pub stored: usize,
+    /// The last run of each kind of task that is over.
+    pub last: BTreeMap<TaskKind, Run>,
+    /// Runs that are due or run now.
+    pub running: Vec<Run>,
+    /// When each kind of task runs next.
+    pub next: BTreeMap<TaskKind, Timestamp>,
+    /// The time since which a backup should have come.
+    pub overdue_since: Option<Timestamp>,
+    /// What is wrong, the worst first.
+    pub problems: Vec<Problem>,
+    /// Its last backups, oldest first, deleted ones among them.
+    #[serde(skip)]
+    pub trend: Vec<RecoveryPoint>,
+}
+
+impl Health {
+    /// Every database of the fleet, in its order.
+    ///
+    /// # Errors
+    /// The state's.
+    pub fn of_all(shared: &Shared, now: Timestamp) -> Result<Vec<Health>> {
+        let fleet = shared.fleet();
+        let mut points: HashMap<String, Vec<RecoveryPoint>> = HashMap::new();
+        for point in shared.history.points(None)? {
+            points.entry(point.name.clone()).or_default().push(point);
+        }
+        let mut last: HashMap<String, Vec<Run>> = HashMap::new();
+        for run in shared.history.last_runs()? {
+            last.entry(run.database.clone().unwrap_or_default()).or_default().push(run);
+        }
+        let mut open: HashMap<String, Vec<Run>> = HashMap::new();
+        for run in shared.history.runs(&RunFilter { over: Some(false), ..RunFilter::default() })? {
+            open.entry(run.database.clone().unwrap_or_default()).or_default().push(run);
+        }
+        let health = |member: &Member| {
+            let name = member.name.as_str();
+            let tasks: Vec<&Task> =
+                fleet.tasks.iter().filter(|t| t.database.as_deref() == Some(name)).collect();
+            let taken = |of: &mut HashMap<String, Vec<Run>>| of.remove(name).unwrap_or_default();
+            let mut next = BTreeMap::new();
+            for task in &tasks {
+                next.extend(next_of(shared, task, now)?.map(|at| (task.kind, at)));
+            }
+            let points = points.remove(name).unwrap_or_default();
+            Ok(Health::of(member, &tasks, points, taken(&mut last), taken(&mut open), next, shared.began, now))
+        };
+        fleet.members.iter().map(health).collect()
+    }
+
+    /// The worst of its problems.
+    pub fn severity(&self) -> Option<Severity> {
+        self.problems.iter().map(|p| p.severity).max()
+    }
+
+    /// `points` newest first.
+    fn of(
+        member: &Member,
+        tasks: &[&Task],
+        points: Vec<RecoveryPoint>,
+        last: Vec<Run>,
+        running: Vec<Run>,
+        next: BTreeMap<TaskKind, Timestamp>,
+        began: Timestamp,
+        now: Timestamp,
+    ) -> Health {
+        let kept: Vec<&RecoveryPoint> = points.iter().filter(|p| p.state != PointState::Deleted).collect();
+        let is_proven = |p: &RecoveryPoint| p.proven.is_some() && p.drill_failed <= p.proven;
+        let newest = kept.first().map(|p| (*p).clone());
+        let mut health = Health {
+            database: member.name.clone(),
+            production: member.production,
+            proven: kept.iter().find(|p| is_proven(p)).map(|p| (*p).clone()),
+            stored: kept.len(),
+            last: last.into_iter().filter(|r| r.state != RunState::Skipped).map(|r| (r.kind, r)).collect(),
+            running,
+            next,
+            overdue_since: overdue_since(tasks, newest.as_ref().map_or(began, |p| p.started), now),
+            problems: Vec::new(),
+            trend: points.iter().take(TREND).rev().cloned().collect(),
+            newest,
+        };
+        health.problems = problems::of(&health, tasks);
+        health
+    }
+}
+
+/// When a task runs next. A rate counts from the time before.
+fn next_of(shared: &Shared, task: &Task, now: Timestamp) -> Result<Option<Timestamp>> {
+    let Some(schedule) = &task.schedule else { return Ok(None) };
+    let from = match schedule.rate() {
+        None => now,
+        Some(_) => match shared.history.mark(&format!("schedule:{}", task.id))? {
+            Some(mark) => mark,
+            None => return Ok(Some(now)),
+        },
+    };
+    Ok(schedule.next_after(from).map(|next| next.max(now)))
+}
+
+/// The time at which a backup should have come and did not, with some patience. `from` is when the newest one began.
+fn overdue_since(tasks: &[&Task], from: Timestamp, now: Timestamp) -> Option<Timestamp> {
+    let task = tasks.iter().find(|t| t.kind == TaskKind::Backup)?;
+    let due = task.schedule.as_ref()?.next_after(from)?;
+    let patience = task.windows.completion.unwrap_or(PATIENCE);
+    (due + patience < now).then_some(due)
+}

@@ -1,0 +1,98 @@
+//! What operators ask for. Each order leads to the page of the run that comes of it.
+
+use std::sync::Arc;
+
+use axum::extract::{Form, State};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::Extension;
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use super::pages::{Failed, path};
+use super::site::{Site, Visitor};
+use crate::fleet::TaskKind;
+use crate::orders::Order;
+use crate::run::RunId;
+
+/// What a form asks for.
+#[derive(Debug, Deserialize)]
+pub(super) struct RunFields {
+    database: String,
+    kind: String,
+    /// The one backup that a drill, a check or a restore is about.
+    #[serde(default)]
+    backup: String,
+    /// The tables of a restore, divided by spaces or commas.
+    #[serde(default)]
+    tables: String,
+    /// Only say what would be done (prune).
+    dry_run: Option<String>,
+}
+
+/// Begins a run.
+pub(super) async fn run(
+    State(site): State<Arc<Site>>,
+    Extension(visitor): Extension<Visitor>,
+    Form(fields): Form<RunFields>,
+) -> Result<Response, Failed> {
+    let words = words(&fields)?;
+    let fleet = site.shared.fleet();
+    let kind = TaskKind::of(&fields.kind);
+    let task = fleet
+        .tasks
+        .iter()
+        .find(|t| Some(t.kind) == kind && t.database.as_deref() == Some(fields.database.as_str()))
+        .ok_or_else(|| Failed::NotFound("There is no such task.".into()))?;
+    let run = RunId::new(Timestamp::now());
+    let order = Order::Run { run: run.clone(), task: task.id.clone(), words, by: visitor.name.clone() };
+    give(&site, &visitor, order, "run", &task.id)?;
+    Ok(Redirect::to(&path(&["runs", &run.0])).into_response())
+}
+
+/// What follows the task's own words.
+fn words(fields: &RunFields) -> Result<Vec<String>, Failed> {
+    let bad = |why: &str| Err(Failed::Bad(why.into()));
+    let is_id = |id: &str| id.starts_with(|c: char| c.is_ascii_alphanumeric()) && !id.contains(char::is_whitespace);
+    match (TaskKind::of(&fields.kind), fields.backup.as_str()) {
+        (Some(TaskKind::Restore), id) if is_id(id) => {
+            Ok([vec![id.to_owned()], super::pages::restore::throwaway_words(&fields.tables)].concat())
+        }
+        (Some(TaskKind::Restore), _) => bad("A restore needs the id of a backup."),
+        (Some(TaskKind::Drill | TaskKind::Verify), id) if is_id(id) => Ok(vec![id.to_owned()]),
+        (_, "") if fields.dry_run.is_some() => Ok(vec!["--dry-run".into()]),
+        (_, "") => Ok(Vec::new()),
+        _ => bad("This is not the id of a backup."),
+    }
+}
+
+/// A run to be stopped.
+#[derive(Debug, Deserialize)]
+pub(super) struct StopFields {
+    run: String,
+}
+
+/// Stops a run.
+pub(super) async fn stop(
+    State(site): State<Arc<Site>>,
+    Extension(visitor): Extension<Visitor>,
+    Form(fields): Form<StopFields>,
+) -> Result<Response, Failed> {
+    let order = Order::Stop { run: RunId(fields.run.clone()), by: visitor.name.clone() };
+    give(&site, &visitor, order, "stop", &fields.run)?;
+    Ok(Redirect::to(&path(&["runs", &fields.run])).into_response())
+}
+
+/// Reads the configuration anew.
+pub(super) async fn reload(
+    State(site): State<Arc<Site>>,
+    Extension(visitor): Extension<Visitor>,
+) -> Result<Response, Failed> {
+    give(&site, &visitor, Order::Reload { by: visitor.name.clone() }, "reload", "configuration")?;
+    Ok(Redirect::to("/").into_response())
+}
+
+fn give(site: &Site, visitor: &Visitor, order: Order, what: &str, on: &str) -> Result<(), Failed> {
+    let given = site.shared.orders.give(order);
+    site.audit(&visitor.name, what, Some(on), if given { "ordered" } else { "refused: pgkeep is ending" });
+    if given { Ok(()) } else { Err(Failed::Unavailable("pgkeep is ending and takes no more orders.".into())) }
+}
