@@ -26,16 +26,13 @@ pub fn compare_with_backup(
 ) -> Result<Comparison> {
     let dump = &manifest.dump;
     let (mut definitions, mut notes) = (Vec::new(), Vec::new());
-    match toc {
-        Some(toc) => {
-            let like = toc.header.dump_version.as_ref().map(ToString::to_string);
-            let snapshot = Snapshot::begin(database, cancel)?;
-            let ours = read_definitions(&snapshot, like.as_deref(), cancel)?;
-            definitions = compare(&ours, toc);
-            let versions = [snapshot.client.server_version().to_owned(), dump.server_version.clone()];
-            notes = reworded(&versions, &mut definitions, [&ours, toc], snapshot.client.info(), cancel)?;
-        }
-        None => {}
+    if let Some(toc) = toc {
+        let like = toc.header.dump_version.as_ref().map(ToString::to_string);
+        let snapshot = Snapshot::begin(database, cancel)?;
+        let ours = read_definitions(&snapshot, like.as_deref(), cancel)?;
+        definitions = compare(&ours, toc);
+        let versions = [snapshot.client.server_version().to_owned(), dump.server_version.clone()];
+        notes = reworded(&versions, &mut definitions, [&ours, toc], snapshot.client.info(), cancel)?;
     }
     let (tables, sequences, large_objects) = (&dump.tables, &dump.sequences, dump.large_objects.as_ref());
     let verdict = prove(database, &dump.encoding, tables, sequences, large_objects, jobs, progress, cancel)?;
