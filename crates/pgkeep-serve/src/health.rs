@@ -13,6 +13,7 @@ use crate::fleet::{Member, Task, TaskKind};
 use crate::history::RunFilter;
 use crate::run::{PointState, RecoveryPoint, Run, RunState};
 use crate::shared::Shared;
+pub(crate) use problems::split_hint;
 pub use problems::{Problem, Severity};
 
 /// How many of a database's last backups a trend has.
@@ -72,12 +73,13 @@ impl Health {
             let tasks: Vec<&Task> =
                 fleet.tasks.iter().filter(|t| t.database.as_deref() == Some(name)).collect();
             let taken = |of: &mut HashMap<String, Vec<Run>>| of.remove(name).unwrap_or_default();
+            let points = points.remove(name).unwrap_or_default();
             let mut next = BTreeMap::new();
             for task in &tasks {
                 next.extend(next_of(shared, task, now)?.map(|at| (task.kind, at)));
             }
-            let points = points.remove(name).unwrap_or_default();
-            Ok(Health::of(member, &tasks, points, taken(&mut last), taken(&mut open), next, shared.began, now))
+            let known = Known { points, last: taken(&mut last), running: taken(&mut open), next };
+            Ok(Health::of(member, &tasks, known, shared.began, now))
         };
         fleet.members.iter().map(health).collect()
     }
@@ -87,17 +89,8 @@ impl Health {
         self.problems.iter().map(|p| p.severity).max()
     }
 
-    /// `points` newest first.
-    fn of(
-        member: &Member,
-        tasks: &[&Task],
-        points: Vec<RecoveryPoint>,
-        last: Vec<Run>,
-        running: Vec<Run>,
-        next: BTreeMap<TaskKind, Timestamp>,
-        began: Timestamp,
-        now: Timestamp,
-    ) -> Health {
+    fn of(member: &Member, tasks: &[&Task], known: Known, began: Timestamp, now: Timestamp) -> Health {
+        let Known { points, last, running, next } = known;
         let kept: Vec<&RecoveryPoint> = points.iter().filter(|p| p.state != PointState::Deleted).collect();
         let is_proven = |p: &RecoveryPoint| p.proven.is_some() && p.drill_failed <= p.proven;
         let newest = kept.first().map(|p| (*p).clone());
@@ -117,6 +110,15 @@ impl Health {
         health.problems = problems::of(&health, tasks);
         health
     }
+}
+
+/// What the state knows of a database.
+struct Known {
+    /// The newest first.
+    points: Vec<RecoveryPoint>,
+    last: Vec<Run>,
+    running: Vec<Run>,
+    next: BTreeMap<TaskKind, Timestamp>,
 }
 
 /// When a task runs next. A rate counts from the time before.

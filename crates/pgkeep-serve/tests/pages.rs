@@ -36,14 +36,16 @@ fn a_backup_s_page_says_what_its_manifest_says() {
     let site = Site::open();
     let page = site.text(&format!("/databases/shop/backups/{BACKUP}"));
     let manifest: Value =
-        serde_json::from_slice(&std::fs::read(store().join(format!("shop/{BACKUP}.manifest.json"))).unwrap()).unwrap();
+        serde_json::from_slice(&std::fs::read(store().join(format!("shop/{BACKUP}.manifest.json"))).unwrap())
+            .unwrap();
     for table in manifest["dump"]["tables"].as_array().unwrap() {
         assert!(page.contains(table["sum"].as_str().unwrap()), "{table}");
     }
     assert!(page.contains(manifest["object"]["sha256"].as_str().unwrap()));
     assert!(page.contains("public.odd &lt;name&gt;") && page.contains("30,000"));
     let (_, rest) = page.split_once(&format!("/databases/shop/backups/{BACKUP}/drills/")).expect("a drill");
-    let report = site.get(&format!("/databases/shop/backups/{BACKUP}/drills/{}", rest.split('"').next().unwrap()));
+    let report =
+        site.get(&format!("/databases/shop/backups/{BACKUP}/drills/{}", rest.split('"').next().unwrap()));
     let policy = report.headers()["content-security-policy"].to_str().unwrap().to_owned();
     assert!(policy.contains("sandbox") && policy.contains("style-src 'sha256-"), "{policy}");
     assert!(report.text().unwrap().contains("Restore drill: <span class=\"proven\">proven</span>"));
@@ -87,8 +89,14 @@ fn orders_become_the_words_of_a_command() {
     };
     let shop = |kind| [("database", "shop"), ("kind", kind)];
     assert_eq!(words(&shop("backup")), Ok("shop/backup: ".into()));
-    assert_eq!(words(&[&shop("prune")[..], &[("dry_run", "yes")]].concat()), Ok("shop/prune: --dry-run".into()));
-    assert_eq!(words(&[&shop("drill")[..], &[("backup", BACKUP)]].concat()), Ok(format!("shop/drill: {BACKUP}")));
+    assert_eq!(
+        words(&[&shop("prune")[..], &[("dry_run", "yes")]].concat()),
+        Ok("shop/prune: --dry-run".into())
+    );
+    assert_eq!(
+        words(&[&shop("drill")[..], &[("backup", BACKUP)]].concat()),
+        Ok(format!("shop/drill: {BACKUP}"))
+    );
     assert_eq!(
         words(&[&shop("restore")[..], &[("backup", BACKUP), ("tables", "orders, a b")]].concat()),
         Ok(format!("shop/restore: {BACKUP} --into throwaway --table=orders --table=a --table=b"))
@@ -127,7 +135,9 @@ fn a_run_s_page_shows_its_error_its_log_and_a_prune_s_plan() {
     }));
     site.shared.history.put_run(&prune).unwrap();
     let page = site.text(&format!("/runs/{}", prune.id));
-    for text in ["Plan for", "no rule keeps it", "<strong>would delete</strong>", "&lt;last&gt;", "The whole log"] {
+    for text in
+        ["Plan for", "no rule keeps it", "<strong>would delete</strong>", "&lt;last&gt;", "The whole log"]
+    {
         assert!(page.contains(text), "{text}");
     }
     let whole = site.get(&format!("/runs/{}/log", prune.id));
@@ -142,7 +152,12 @@ fn promtool_takes_the_metrics() {
     let name = "a\"b\\c";
     let site = Site::with(&options(), hostile(&store(), Timestamp::now(), name, "failed"));
     for metrics in [site.text("/metrics"), Site::open().text("/metrics")] {
-        let mut promtool = Command::new("promtool").args(["check", "metrics"]).stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut promtool = Command::new("promtool")
+            .args(["check", "metrics"])
+            .stdin(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         promtool.stdin.take().unwrap().write_all(metrics.as_bytes()).unwrap();
         let out = promtool.wait_with_output().unwrap();
         assert!(out.status.success(), "{}\n{metrics}", String::from_utf8_lossy(&out.stderr));
@@ -165,9 +180,13 @@ fn the_api_says_what_pages_show() {
     let site = Site::open();
     let get = |path: &str| -> Value { serde_json::from_str(&site.text(path)).unwrap() };
     let all = get("/api/databases");
-    let billing = all["databases"].as_array().unwrap().iter().find(|d| d["database"] == "billing").unwrap().clone();
+    let billing =
+        all["databases"].as_array().unwrap().iter().find(|d| d["database"] == "billing").unwrap().clone();
     assert_eq!(billing["problems"][0]["severity"], "bad");
-    assert_eq!(billing["problems"][0]["hint"].as_str().unwrap().split('?').next(), Some("is the server up, and does a firewall let this host through"));
+    assert_eq!(
+        billing["problems"][0]["hint"].as_str().unwrap().split('?').next(),
+        Some("is the server up, and does a firewall let this host through")
+    );
     let run = &get("/api/runs?database=billing")[0];
     assert_eq!(run["state"], "failed");
     assert_eq!(get(&format!("/api/runs/{}", run["id"].as_str().unwrap()))["task"], "billing/backup");

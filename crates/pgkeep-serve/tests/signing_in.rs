@@ -38,7 +38,8 @@ fn nothing_is_seen_before_signing_in() {
     assert_eq!(site.get("/healthz").text().unwrap(), "ok\n");
     assert_eq!(site.get("/readyz").text().unwrap(), "ready\n");
     assert!(site.text("/sign-in").contains("autocomplete=\"current-password\""));
-    let with_token = |token: &str| site.client.get(format!("{}/metrics", site.url)).bearer_auth(token).send().unwrap();
+    let with_token =
+        |token: &str| site.client.get(format!("{}/metrics", site.url)).bearer_auth(token).send().unwrap();
     assert_eq!(with_token("token of metrics").status(), 200);
     assert_eq!(with_token("token of nothing").status(), 401);
 }
@@ -78,7 +79,8 @@ fn a_form_of_another_site_or_session_is_refused() {
     let (own, other) = (csrf_of(&ann), csrf_of(&bob));
     let send = |csrf: Option<&str>, head: &[(&str, &str)]| {
         let fields = RUN.iter().copied().chain(csrf.map(|c| ("csrf", c))).collect::<Vec<_>>();
-        let request = site.client.post(format!("{}/orders/run", site.url)).header("cookie", &ann).form(&fields);
+        let request =
+            site.client.post(format!("{}/orders/run", site.url)).header("cookie", &ann).form(&fields);
         head.iter().fold(request, |r, (n, v)| r.header(*n, *v)).send().unwrap().status().as_u16()
     };
     let from_here = [("origin", site.url.as_str())];
@@ -91,15 +93,25 @@ fn a_form_of_another_site_or_session_is_refused() {
     assert_eq!(send(Some(&own), &[("origin", &site.url), ("sec-fetch-site", "cross-site")]), 403);
     assert_eq!(site.order(), None);
     assert_eq!(send(Some(&own), &from_here), 303);
-    let sign_in_from_elsewhere = site.client.post(format!("{}/sign-in", site.url)).header("origin", "https://evil.example");
-    assert_eq!(sign_in_from_elsewhere.form(&[("user", "ann"), ("password", "ann's password")]).send().unwrap().status(), 403);
+    let sign_in_from_elsewhere =
+        site.client.post(format!("{}/sign-in", site.url)).header("origin", "https://evil.example");
+    assert_eq!(
+        sign_in_from_elsewhere
+            .form(&[("user", "ann"), ("password", "ann's password")])
+            .send()
+            .unwrap()
+            .status(),
+        403
+    );
 }
 
 #[test]
 fn guessing_passwords_is_stopped_and_says_for_how_long() {
     let users = Users::new();
     let site = users.site();
-    let attempt = |user: &str, password: &str| site.form("/sign-in", &[("user", user), ("password", password)]).send().unwrap();
+    let attempt = |user: &str, password: &str| {
+        site.form("/sign-in", &[("user", user), ("password", password)]).send().unwrap()
+    };
     for _ in 0..10 {
         let answer = attempt("ann", "wrong password");
         assert_eq!(answer.status(), 401);
@@ -145,7 +157,10 @@ fn every_answer_tells_the_browser_to_take_nothing_from_elsewhere() {
         let answer = site.get(path);
         let head = |name: &str| answer.headers()[name].to_str().unwrap().to_owned();
         let policy = head("content-security-policy");
-        assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"), "{policy}");
+        assert!(
+            policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"),
+            "{policy}"
+        );
         assert!(!policy.contains("unsafe"), "{policy}");
         assert_eq!(head("x-content-type-options"), "nosniff");
         assert_eq!(head("referrer-policy"), "same-origin");

@@ -84,13 +84,17 @@ fn backups(health: &Health, tasks: &[&Task], all: &mut Vec<Problem>) {
             Some(_) => format!("a backup is overdue since {}", crate::figures::short_time(since)),
             None => "there is no backup yet, and one was due".into(),
         };
-        all.push(Problem::new(Severity::Bad, what).hint("run one now; the runs say what happened to the others"));
+        all.push(
+            Problem::new(Severity::Bad, what).hint("run one now; the runs say what happened to the others"),
+        );
     } else if health.newest.is_none() {
         all.push(Problem::new(Severity::Warning, "there is no backup yet").hint("run one now"));
     }
     if !tasks.iter().any(|t| t.kind == TaskKind::Backup && t.schedule.is_some()) {
         let hint = "give it a schedule in the configuration";
-        all.push(Problem::new(Severity::Warning, "nothing is scheduled: backups run by hand only").hint(hint));
+        all.push(
+            Problem::new(Severity::Warning, "nothing is scheduled: backups run by hand only").hint(hint),
+        );
     }
 }
 
@@ -105,7 +109,11 @@ fn proof(health: &Health, tasks: &[&Task], all: &mut Vec<Problem>) {
         ),
         (None, None) if health.newest.is_some() && health.proven.is_none() => {
             let scheduled = tasks.iter().any(|t| t.kind == TaskKind::Drill && t.schedule.is_some());
-            let hint = if scheduled { "the next drill will tell; or run one now" } else { "run a drill now, and schedule it" };
+            let hint = if scheduled {
+                "the next drill will tell; or run one now"
+            } else {
+                "run a drill now, and schedule it"
+            };
             all.push(Problem::new(Severity::Warning, "no backup is proven to restore").hint(hint));
         }
         (None, None) => {}

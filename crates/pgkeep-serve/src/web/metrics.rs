@@ -26,7 +26,11 @@ pub(super) fn text(shared: &Shared) -> Result<String> {
     let info = vec![(vec![("version", env!("CARGO_PKG_VERSION"))], 1.0)];
     out.gauge("pgkeep_build_info", "The running version of pgkeep.", info);
     out.gauge("pgkeep_start_timestamp_seconds", "When pgkeep began.", vec![(vec![], seconds(shared.began))]);
-    out.gauge("pgkeep_problems", "What is wrong with pgkeep itself.", vec![(vec![], shared.problems().len() as f64)]);
+    out.gauge(
+        "pgkeep_problems",
+        "What is wrong with pgkeep itself.",
+        vec![(vec![], shared.problems().len() as f64)],
+    );
     out.gauge(
         "pgkeep_backup_last_success_timestamp_seconds",
         "When the newest backup was taken.",
@@ -37,8 +41,16 @@ pub(super) fn text(shared: &Shared) -> Result<String> {
         "When the newest backup that is proven to restore was proven.",
         of(|h| Some(seconds(h.proven.as_ref()?.proven?))),
     );
-    out.gauge("pgkeep_backup_size_bytes", "Size of the newest backup.", of(|h| Some(h.newest.as_ref()?.size as f64)));
-    out.gauge("pgkeep_backup_rows", "Rows in the newest backup.", of(|h| Some(h.newest.as_ref()?.rows as f64)));
+    out.gauge(
+        "pgkeep_backup_size_bytes",
+        "Size of the newest backup.",
+        of(|h| Some(h.newest.as_ref()?.size as f64)),
+    );
+    out.gauge(
+        "pgkeep_backup_rows",
+        "Rows in the newest backup.",
+        of(|h| Some(h.newest.as_ref()?.rows as f64)),
+    );
     out.gauge("pgkeep_backups", "Backups that are kept.", of(|h| Some(h.stored as f64)));
     out.gauge(
         "pgkeep_backup_overdue",
@@ -58,12 +70,21 @@ pub(super) fn text(shared: &Shared) -> Result<String> {
     out.gauge(
         "pgkeep_drill_seconds",
         "How long the last drill's restore took: the measured time of recovery.",
-        of(|h| Some(h.last.get(&crate::TaskKind::Drill)?.result.as_ref()?["drill"]["restore_ms"].as_f64()? / 1000.0)),
+        of(|h| {
+            Some(
+                h.last.get(&crate::TaskKind::Drill)?.result.as_ref()?["drill"]["restore_ms"].as_f64()?
+                    / 1000.0,
+            )
+        }),
     );
-    let next = all.iter().flat_map(|h| h.next.iter().map(|(kind, at)| (of_task(&h.database, kind.as_str()), seconds(*at))));
+    let next = all
+        .iter()
+        .flat_map(|h| h.next.iter().map(|(kind, at)| (of_task(&h.database, kind.as_str()), seconds(*at))));
     out.gauge("pgkeep_next_run_timestamp_seconds", "When a task runs next.", next.collect());
     let took = |r: &Run| Some(r.finished?.duration_since(r.started?).as_secs_f64());
-    let lasts = all.iter().flat_map(|h| h.last.values().filter_map(|r| Some((of_task(&h.database, r.kind.as_str()), took(r)?))));
+    let lasts = all.iter().flat_map(|h| {
+        h.last.values().filter_map(|r| Some((of_task(&h.database, r.kind.as_str()), took(r)?)))
+    });
     out.gauge("pgkeep_run_duration_seconds", "How long the last run of a task took.", lasts.collect());
     runs(shared, &mut out)?;
     Ok(out.0)

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::extract::{Form, State};
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::Extension;
 use jiff::Timestamp;
 use serde::Deserialize;
 
@@ -52,7 +52,8 @@ pub(super) async fn run(
 /// What follows the task's own words.
 fn words(fields: &RunFields) -> Result<Vec<String>, Failed> {
     let bad = |why: &str| Err(Failed::Bad(why.into()));
-    let is_id = |id: &str| id.starts_with(|c: char| c.is_ascii_alphanumeric()) && !id.contains(char::is_whitespace);
+    let is_id =
+        |id: &str| id.starts_with(|c: char| c.is_ascii_alphanumeric()) && !id.contains(char::is_whitespace);
     match (TaskKind::of(&fields.kind), fields.backup.as_str()) {
         (Some(TaskKind::Restore), id) if is_id(id) => {
             Ok([vec![id.to_owned()], super::pages::restore::throwaway_words(&fields.tables)].concat())

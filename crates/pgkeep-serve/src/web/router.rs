@@ -67,7 +67,10 @@ async fn overview((State(site), Extension(visitor)): Shown) -> Response {
     answer(site, move |site| pages::overview::show(site, &visitor)).await
 }
 
-async fn calendar((State(site), Extension(visitor)): Shown, Query(q): Query<pages::calendar::Wanted>) -> Response {
+async fn calendar(
+    (State(site), Extension(visitor)): Shown,
+    Query(q): Query<pages::calendar::Wanted>,
+) -> Response {
     answer(site, move |site| pages::calendar::show(site, &visitor, &q)).await
 }
 
@@ -111,7 +114,7 @@ async fn log(State(site): State<Arc<Site>>, Path(id): Path<String>) -> Response 
 }
 
 async fn running_part(State(site): State<Arc<Site>>) -> Response {
-    answer(site, |site| pages::overview::running(site)).await
+    answer(site, pages::overview::running).await
 }
 
 async fn run_part((State(site), Extension(visitor)): Shown, Path(id): Path<String>) -> Response {
@@ -135,7 +138,7 @@ async fn api_run(State(site): State<Arc<Site>>, Path(id): Path<String>) -> Respo
 }
 
 async fn metrics_text(State(site): State<Arc<Site>>) -> Response {
-    answer(site, |site| metrics::text(&site.shared).map(|text| ([(CONTENT_TYPE, metrics::CONTENT)], text))).await
+    answer(site, |site| Ok(([(CONTENT_TYPE, metrics::CONTENT)], metrics::text(&site.shared)?))).await
 }
 
 async fn ready(State(site): State<Arc<Site>>) -> Response {

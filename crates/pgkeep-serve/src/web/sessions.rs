@@ -10,29 +10,16 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 
-use super::users::Role;
-
 /// How long a session lasts: a working day.
 pub(super) const LIFETIME: SignedDuration = SignedDuration::from_hours(12);
 /// More are not kept; the oldest goes.
 const MOST: usize = 10_000;
-
-/// Where a session's user comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Origin {
-    /// The file of users, which says the role anew for each request.
-    File,
-    /// An identity provider, which said the role when the session began.
-    Provider(Role),
-}
 
 /// One session.
 #[derive(Debug, Clone)]
 pub(super) struct Session {
     /// The user's name.
     pub(super) user: String,
-    /// Where the user comes from.
-    pub(super) origin: Origin,
     /// What every form of this session carries.
     pub(super) csrf: String,
     expires: Timestamp,
@@ -44,9 +31,9 @@ pub(super) struct Sessions(Mutex<HashMap<[u8; 32], Session>>);
 
 impl Sessions {
     /// Begins one; gives its secret for the cookie.
-    pub(super) fn begin(&self, user: &str, origin: Origin, now: Timestamp) -> Result<String, String> {
+    pub(super) fn begin(&self, user: &str, now: Timestamp) -> Result<String, String> {
         let secret = random()?;
-        let session = Session { user: user.into(), origin, csrf: random()?, expires: now + LIFETIME };
+        let session = Session { user: user.into(), csrf: random()?, expires: now + LIFETIME };
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         all.retain(|_, s| s.expires > now);
         if all.len() >= MOST {
@@ -93,14 +80,14 @@ mod tests {
     fn a_session_lasts_its_time_and_ends_when_told() {
         let now = Timestamp::from_second(1_800_000_000).unwrap();
         let sessions = Sessions::default();
-        let ann = sessions.begin("ann", Origin::File, now).unwrap();
-        let bob = sessions.begin("bob", Origin::Provider(Role::Viewer), now).unwrap();
+        let ann = sessions.begin("ann", now).unwrap();
+        let bob = sessions.begin("bob", now).unwrap();
         assert_eq!(sessions.find(&ann, now).unwrap().user, "ann");
         assert!(sessions.find(&ann, now + LIFETIME).is_none());
         assert!(sessions.find("", now).is_none());
         sessions.end(&bob);
         assert!(sessions.find(&bob, now).is_none() && sessions.find(&ann, now).is_some());
-        sessions.begin("eve", Origin::File, now + LIFETIME).unwrap();
+        sessions.begin("eve", now + LIFETIME).unwrap();
         assert_eq!(sessions.0.lock().unwrap().len(), 1);
     }
 }

@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use super::pages;
 use super::router::answer;
-use super::sessions::{LIFETIME, Origin};
+use super::sessions::LIFETIME;
 use super::site::{Site, Visitor};
 
 /// Where to go once signed in.
@@ -68,7 +68,7 @@ fn attempt(site: &Site, peer: SocketAddr, headers: &HeaderMap, fields: &Fields) 
         return refuse(StatusCode::UNAUTHORIZED, "Name and password do not fit.");
     }
     site.attempts.succeeded(&fields.user);
-    match site.sessions.begin(&fields.user, Origin::File, now) {
+    match site.sessions.begin(&fields.user, now) {
         Err(why) => refuse(StatusCode::INTERNAL_SERVER_ERROR, &why),
         Ok(secret) => {
             site.audit(&fields.user, "sign-in", None, &format!("from {address}"));

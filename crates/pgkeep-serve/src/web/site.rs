@@ -10,7 +10,7 @@ use url::Url;
 
 use super::attempts::Attempts;
 use super::options::WebOptions;
-use super::sessions::{Origin, Sessions, random, same};
+use super::sessions::{Sessions, random, same};
 use super::tls::Certificate;
 use super::users::{Role, Users};
 use super::watched::Watched;
@@ -106,10 +106,7 @@ impl Site {
         };
         let secret = cookie(headers, self.cookie())?;
         let session = self.sessions.find(secret, Timestamp::now())?;
-        let role = match session.origin {
-            Origin::Provider(role) => role,
-            Origin::File => users.get().role(&session.user)?,
-        };
+        let role = users.get().role(&session.user)?;
         Some(Visitor { name: session.user, role, csrf: session.csrf, session: Some(secret.to_owned()) })
     }
 
@@ -121,7 +118,8 @@ impl Site {
 
     /// Where a request comes from. A proxy on this machine is believed if there is to be one.
     pub(super) fn address(&self, peer: SocketAddr, headers: &HeaderMap) -> IpAddr {
-        let forwarded = || headers.get("x-forwarded-for")?.to_str().ok()?.rsplit(',').next()?.trim().parse().ok();
+        let forwarded =
+            || headers.get("x-forwarded-for")?.to_str().ok()?.rsplit(',').next()?.trim().parse().ok();
         match self.external {
             Some(_) if peer.ip().is_loopback() => forwarded().unwrap_or(peer.ip()),
             _ => peer.ip(),

@@ -37,7 +37,8 @@ impl Role {
 /// # Errors
 /// In words, what is wrong with name or password.
 pub fn hash_user(name: &str, role: Role, password: &str) -> Result<String, String> {
-    if name.is_empty() || name.contains([':', '#']) || name.contains(char::is_control) || name.trim() != name {
+    if name.is_empty() || name.contains([':', '#']) || name.contains(char::is_control) || name.trim() != name
+    {
         return Err("a user's name may hold neither \":\" nor \"#\", and no space at its ends".into());
     }
     if password.chars().count() < 8 {
@@ -74,7 +75,8 @@ impl Users {
             if line.is_empty() || line.starts_with('#') {
                 continue;
             }
-            let bad = |why: &str| format!("line {}: {why}\n  hint: `pgkeep user NAME` makes such lines", i + 1);
+            let bad =
+                |why: &str| format!("line {}: {why}\n  hint: `pgkeep user NAME` makes such lines", i + 1);
             let mut fields = line.splitn(3, ':');
             let (Some(name), Some(role), Some(hash)) = (fields.next(), fields.next(), fields.next()) else {
                 return Err(bad("it is not name:role:hash"));

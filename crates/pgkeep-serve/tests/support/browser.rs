@@ -22,7 +22,11 @@ pub struct Browser {
 impl Browser {
     pub fn start() -> Browser {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let driver = Command::new("chromedriver").arg(format!("--port={port}")).stdout(Stdio::null()).spawn().expect("chromedriver");
+        let driver = Command::new("chromedriver")
+            .arg(format!("--port={port}"))
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("chromedriver");
         let client = Client::builder().timeout(Duration::from_secs(120)).build().unwrap();
         let base = format!("http://127.0.0.1:{port}");
         while client.get(format!("{base}/status")).send().is_err() {
@@ -42,14 +46,16 @@ impl Browser {
             "goog:chromeOptions": { "args": args },
             "goog:loggingPrefs": { "browser": "ALL" },
         }}});
-        let answer: Value = client.post(format!("{base}/session")).json(&wanted).send().unwrap().json().unwrap();
+        let answer: Value =
+            client.post(format!("{base}/session")).json(&wanted).send().unwrap().json().unwrap();
         let id = answer["value"]["sessionId"].as_str().unwrap_or_else(|| panic!("{answer}"));
         let session = format!("{base}/session/{id}");
         Browser { driver, client, session, _profile: profile }
     }
 
     fn ask(&self, path: &str, body: &Value) -> Value {
-        let answer: Value = self.client.post(format!("{}{path}", self.session)).json(body).send().unwrap().json().unwrap();
+        let answer: Value =
+            self.client.post(format!("{}{path}", self.session)).json(body).send().unwrap().json().unwrap();
         assert!(answer["value"]["error"].is_null(), "{path}: {answer}");
         answer["value"].clone()
     }
@@ -86,7 +92,8 @@ impl Browser {
     }
 
     pub fn size(&self, width: u32, height: u32) {
-        let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500 });
+        let metrics =
+            json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500 });
         self.cdp("Emulation.setDeviceMetricsOverride", metrics);
     }
 
@@ -105,7 +112,8 @@ impl Browser {
 
     /// Whole page, as it would be printed on one sheet.
     pub fn shoot(&self, file: &Path) {
-        let shot = self.cdp("Page.captureScreenshot", json!({ "format": "png", "captureBeyondViewport": true }));
+        let shot =
+            self.cdp("Page.captureScreenshot", json!({ "format": "png", "captureBeyondViewport": true }));
         let png = BASE64_STANDARD.decode(shot["data"].as_str().unwrap()).unwrap();
         std::fs::create_dir_all(file.parent().unwrap()).unwrap();
         std::fs::write(file, png).unwrap();

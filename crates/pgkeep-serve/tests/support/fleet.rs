@@ -72,7 +72,13 @@ fn made(store: &Path, now: Timestamp, troubled: bool, databases: &[(&str, f64)])
     let (orders, inbox) = Orders::new();
     let shared = Shared::new(history, orders, fleet, now - SignedDuration::from_hours(24 * 90));
     if troubled {
-        let mut run = run("warehouse", TaskKind::Backup, now - SignedDuration::from_secs(80), RunState::InProgress, 0.0);
+        let mut run = run(
+            "warehouse",
+            TaskKind::Backup,
+            now - SignedDuration::from_secs(80),
+            RunState::InProgress,
+            0.0,
+        );
         run.finished = None;
         shared.history.put_run(&run).unwrap();
         shared.live.set(
@@ -108,7 +114,10 @@ fn tasks(name: &str, i: usize, with_schedule: bool) -> Vec<Task> {
         database: Some(name.into()),
         words: vec![kind.as_str().into(), name.into()],
         schedule: time.filter(|_| with_schedule).map(|t| Schedule::parse(&t, TimeZone::UTC).unwrap()),
-        windows: Windows { start: Some(Duration::from_secs(3600)), completion: Some(Duration::from_secs(4 * 3600)) },
+        windows: Windows {
+            start: Some(Duration::from_secs(3600)),
+            completion: Some(Duration::from_secs(4 * 3600)),
+        },
         retries: Retries::default(),
     };
     times.into_iter().map(task).collect()
@@ -132,7 +141,13 @@ fn past(history: &History, name: &str, megabytes: f64, i: i64, now: Timestamp, t
         let growth = 1.0 - day as f64 * 0.004 + luck * 0.02;
         let seconds = (megabytes / 18.0 * growth * (0.9 + luck * 0.3)).max(1.0);
         let failed = (troubled && name == "billing" && day == 0) || luck > 0.97;
-        let mut backup = run(name, TaskKind::Backup, at, if failed { RunState::Failed } else { RunState::Completed }, seconds);
+        let mut backup = run(
+            name,
+            TaskKind::Backup,
+            at,
+            if failed { RunState::Failed } else { RunState::Completed },
+            seconds,
+        );
         if failed {
             backup.exit_code = Some(4);
             backup.error_kind = Some("connect".into());
@@ -149,7 +164,11 @@ fn past(history: &History, name: &str, megabytes: f64, i: i64, now: Timestamp, t
             backup.state = RunState::Degraded;
             backup.exit_code = Some(10);
         }
-        let id = if name == "shop" && day == 0 { BACKUP.to_owned() } else { format!("{}-{:06x}", at.strftime("%Y%m%dT%H%M%SZ"), i * 1000 + day) };
+        let id = if name == "shop" && day == 0 {
+            BACKUP.to_owned()
+        } else {
+            format!("{}-{:06x}", at.strftime("%Y%m%dT%H%M%SZ"), i * 1000 + day)
+        };
         backup.backup = Some(id.clone());
         history.put_run(&backup).unwrap();
         let drilled = day % 7 == 3 && !(troubled && name == "legacy-erp");
@@ -193,7 +212,12 @@ fn past(history: &History, name: &str, megabytes: f64, i: i64, now: Timestamp, t
 /// A run that is over, or runs.
 pub fn run(name: &str, kind: TaskKind, at: Timestamp, state: RunState, seconds: f64) -> Run {
     Run {
-        id: RunId(format!("{}-{}-{}", at.strftime("%Y%m%dT%H%M%SZ"), kind.as_str(), name.replace(|c: char| !c.is_ascii_alphanumeric(), "_"))),
+        id: RunId(format!(
+            "{}-{}-{}",
+            at.strftime("%Y%m%dT%H%M%SZ"),
+            kind.as_str(),
+            name.replace(|c: char| !c.is_ascii_alphanumeric(), "_")
+        )),
         task: format!("{name}/{}", kind.as_str()),
         kind,
         database: Some(name.into()),

@@ -119,7 +119,8 @@ impl Users {
     }
 
     pub fn write(&self, all: &[(&str, Role)]) {
-        let line = |(name, role): &(&str, Role)| hash_user(name, *role, &format!("{name}'s password")).unwrap();
+        let line =
+            |(name, role): &(&str, Role)| hash_user(name, *role, &format!("{name}'s password")).unwrap();
         let lines: Vec<String> = all.iter().map(line).collect();
         std::fs::write(self.file(), lines.join("\n")).unwrap();
     }
@@ -140,7 +141,8 @@ impl Users {
 /// Signs in; gives the cookie.
 pub fn sign_in(site: &Site, user: &str) -> String {
     let password = format!("{user}'s password");
-    let answer = site.form("/sign-in", &[("user", user), ("password", &password), ("next", "/runs")]).send().unwrap();
+    let answer =
+        site.form("/sign-in", &[("user", user), ("password", &password), ("next", "/runs")]).send().unwrap();
     assert_eq!((answer.status().as_u16(), &answer.headers()["location"]), (303, &"/runs".parse().unwrap()));
     let cookie = answer.headers()["set-cookie"].to_str().unwrap().to_owned();
     for word in ["HttpOnly", "SameSite=Strict", "Path=/", "Max-Age=43200"] {

@@ -12,7 +12,7 @@ use super::layout::{Place, page};
 use super::words::{ago, mark_of, stamp};
 use super::{Answer, Failed, path};
 use crate::figures::{bytes, count, duration, plural};
-use crate::fleet::{StoreUrl, TaskKind};
+use crate::fleet::TaskKind;
 use crate::web::site::{Site, Visitor};
 
 /// Tables on the page, unless all are asked for.
@@ -32,8 +32,14 @@ pub(super) struct Kept {
     pub(super) stem: String,
 }
 
+/// Whether a store has a copy, or why it does not answer.
+pub(super) struct Copy {
+    store: String,
+    there: Result<bool, String>,
+}
+
 /// Reads a backup from the first store that has it, and tells which have.
-pub(super) fn read(site: &Site, name: &str, id: &str) -> Result<(Kept, Vec<(StoreUrl, Result<bool, String>)>), Failed> {
+pub(super) fn read(site: &Site, name: &str, id: &str) -> Result<(Kept, Vec<Copy>), Failed> {
     let fleet = site.shared.fleet();
     let stores = fleet.members.iter().find(|m| m.name == name).map(|m| m.stores.clone()).unwrap_or_default();
     let which = Which::Id(format!("{name}/{id}"));
@@ -46,7 +52,7 @@ pub(super) fn read(site: &Site, name: &str, id: &str) -> Result<(Kept, Vec<(Stor
             let stem = format!("{}/{}", listed.name, listed.id);
             Ok(Kept { store: catalogue.store().clone(), manifest, stem })
         };
-        let copy = match look() {
+        let there = match look() {
             Ok(kept) => {
                 found.get_or_insert(kept);
                 Ok(true)
@@ -54,11 +60,11 @@ pub(super) fn read(site: &Site, name: &str, id: &str) -> Result<(Kept, Vec<(Stor
             Err(pgkeep_keep::KeepError::NoSuchBackup { .. }) => Ok(false),
             Err(e) => Err(e.to_string()),
         };
-        copies.push((at, copy));
+        copies.push(Copy { store: at.name, there });
     }
     match found {
         Some(kept) => Ok((kept, copies)),
-        None => match copies.into_iter().find_map(|(_, copy)| copy.err()) {
+        None => match copies.into_iter().find_map(|copy| copy.there.err()) {
             Some(why) => Err(Failed::Unavailable(why)),
             None => Err(Failed::NotFound("No store of this database has this backup.".into())),
         },
@@ -98,20 +104,20 @@ pub(crate) fn show(site: &Site, visitor: &Visitor, name: &str, id: &str, wanted:
     Ok(page(visitor, Place::Elsewhere, &format!("{name} {}", m.id), &body))
 }
 
-fn copies_of(copies: &[(StoreUrl, Result<bool, String>)]) -> Markup {
+fn copies_of(copies: &[Copy]) -> Markup {
     html! {
         section aria-labelledby="copies" {
             h2 #copies { "Copies" }
             ul.plain {
-                @for (store, copy) in copies {
+                @for copy in copies {
                     li {
-                        @match copy {
+                        @match copy.there {
                             Ok(true) => (mark_of("good", "●", "there")),
                             Ok(false) => (mark_of("warn", "▲", "none")),
                             Err(_) => (mark_of("bad", "✕", "no answer")),
                         }
-                        " " (store.name)
-                        @if let Err(why) = copy { p.why { (why) } }
+                        " " (copy.store)
+                        @if let Err(why) = &copy.there { p.why { (why) } }
                     }
                 }
             }

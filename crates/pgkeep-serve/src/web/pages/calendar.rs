@@ -27,7 +27,9 @@ pub(crate) fn show(site: &Site, visitor: &Visitor, wanted: &Wanted) -> Answer {
     let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
     let first = match &wanted.month {
         None => today.first_of_month(),
-        Some(month) => format!("{month}-01").parse().map_err(|_| Failed::Bad("A month is like 2026-11.".into()))?,
+        Some(month) => {
+            format!("{month}-01").parse().map_err(|_| Failed::Bad("A month is like 2026-11.".into()))?
+        }
     };
     let days = days_of(site, None, first)?;
     let fleet = site.shared.fleet();
@@ -135,8 +137,10 @@ fn field(database: &str, date: Date, day: Option<&Day>) -> Markup {
     };
     let counts = day.into_iter().flatten().map(|(_, (state, n))| format!("{n} {}", look(*state).2));
     let words = format!("{database}, {}: {}", date.strftime("%-d %B"), counts.collect::<Vec<_>>().join(", "));
-    let query: String =
-        form_urlencoded::Serializer::new(String::new()).append_pair("database", database).append_pair("day", &date.to_string()).finish();
+    let query: String = form_urlencoded::Serializer::new(String::new())
+        .append_pair("database", database)
+        .append_pair("day", &date.to_string())
+        .finish();
     let (class, mark, _) = look(*state);
     html! { a.field.(class) href={ "/runs?" (query) } aria-label=(words) title=(words) { (mark) } }
 }
@@ -154,7 +158,8 @@ fn months(base: &str, first: Date, today: Date) -> Markup {
 }
 
 fn legend() -> Markup {
-    let states = [RunState::Completed, RunState::Degraded, RunState::Failed, RunState::InProgress, RunState::Skipped];
+    let states =
+        [RunState::Completed, RunState::Degraded, RunState::Failed, RunState::InProgress, RunState::Skipped];
     html! {
         p.legend {
             @for (class, mark, word) in states.map(look) { span.(class) { span aria-hidden="true" { (mark) } " " (word) } " " }

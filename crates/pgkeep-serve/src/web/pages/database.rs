@@ -30,7 +30,8 @@ pub(crate) fn show(site: &Site, visitor: &Visitor, name: &str) -> Answer {
     if health.is_none() && points.is_empty() {
         return Err(Failed::NotFound("No database of this name is known.".into()));
     }
-    let last = site.shared.history.runs(&RunFilter { database: Some(name), limit: RUNS, ..RunFilter::default() })?;
+    let last =
+        site.shared.history.runs(&RunFilter { database: Some(name), limit: RUNS, ..RunFilter::default() })?;
     let first = now.to_zoned(TimeZone::UTC).date().first_of_month();
     let body = html! {
         p.crumbs { a href="/" { "Overview" } }

@@ -26,8 +26,11 @@ pub(crate) fn show(site: &Site, name: &str, id: &str, file: &str) -> Result<Resp
 
 /// The page carries its style in itself, so that it can be kept as one file; its hash lets that in, and nothing else.
 fn policy(page: &str) -> Result<HeaderValue, Failed> {
-    let style = page.split_once("<style>").and_then(|(_, rest)| rest.split_once("</style>")).map(|(style, _)| style);
+    let style =
+        page.split_once("<style>").and_then(|(_, rest)| rest.split_once("</style>")).map(|(style, _)| style);
     let hash = BASE64_STANDARD.encode(Sha256::digest(style.unwrap_or_default()));
-    let policy = format!("default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; frame-ancestors 'none'; sandbox");
+    let policy = format!(
+        "default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; frame-ancestors 'none'; sandbox"
+    );
     HeaderValue::from_str(&policy).map_err(|e| Failed::Internal(e.to_string()))
 }

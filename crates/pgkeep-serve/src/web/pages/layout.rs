@@ -15,8 +15,11 @@ pub(super) enum Place {
 
 /// A page of the dashboard.
 pub(super) fn page(visitor: &Visitor, place: Place, title: &str, body: &Markup) -> Markup {
-    let places =
-        [(Place::Overview, "/", "Overview"), (Place::Calendar, "/calendar", "Calendar"), (Place::Runs, "/runs", "Runs")];
+    let places = [
+        (Place::Overview, "/", "Overview"),
+        (Place::Calendar, "/calendar", "Calendar"),
+        (Place::Runs, "/runs", "Runs"),
+    ];
     document(
         title,
         &html! {
@@ -68,7 +71,7 @@ pub(super) fn document(title: &str, body: &Markup) -> Markup {
                 meta name="color-scheme" content="light dark";
                 title { (title) " · pgkeep" }
                 link rel="stylesheet" href="/assets/style.css";
-                
+
                 script src="/assets/live.js" defer {}
             }
             body { (body) }

@@ -77,19 +77,30 @@ fn verdict(all: &[Health], own: &[String], now: Timestamp) -> (&'static str, Str
     let (bad, look) = (of(Severity::Bad), of(Severity::Warning));
     let proven = all.iter().filter(|h| h.proven.is_some()).count();
     let oldest = all.iter().filter_map(|h| h.newest.as_ref()).map(|p| p.started).min();
-    let oldest = oldest.map(|at| format!(" The oldest of the newest backups was taken {} ago.", about(now.duration_since(at))));
+    let oldest = oldest.map(|at| {
+        format!(" The oldest of the newest backups was taken {} ago.", about(now.duration_since(at)))
+    });
     let state = format!(
         "{}, {} with a backup that is proven to restore.{}",
         plural(all.len() as u64, "database"),
         proven,
         oldest.unwrap_or_default()
     );
-    let need = |n: usize| if n == 1 { "1 database needs you.".to_owned() } else { format!("{n} databases need you.") };
+    let need = |n: usize| {
+        if n == 1 { "1 database needs you.".to_owned() } else { format!("{n} databases need you.") }
+    };
     match (all.is_empty(), bad, own.is_empty(), look) {
         (true, ..) => ("warn", "Nothing is kept yet.".into(), "No database is configured.".into()),
         (_, 1.., ..) => ("bad", format!("Not yet: {}", need(bad)), state),
         (_, _, false, _) => ("bad", "Not yet: pgkeep itself needs you.".into(), state),
-        (_, _, _, 1..) => ("warn", format!("You can sleep. {} a look tomorrow.", if look == 1 { "1 database deserves".into() } else { format!("{look} databases deserve") }), state),
+        (_, _, _, 1..) => (
+            "warn",
+            format!(
+                "You can sleep. {} a look tomorrow.",
+                if look == 1 { "1 database deserves".into() } else { format!("{look} databases deserve") }
+            ),
+            state,
+        ),
         _ => ("good", "You can sleep.".into(), state),
     }
 }

@@ -44,7 +44,11 @@ impl Into {
         (Into::Throwaway, "throwaway", "a throwaway server: started for it, proven, and gone again"),
         (Into::Empty, "empty", "an empty database that is there"),
         (Into::New, "new", "a new database, which pgkeep makes"),
-        (Into::Swap, "swap", "the live database: it is replaced once the restored one is proven, and stays under another name"),
+        (
+            Into::Swap,
+            "swap",
+            "the live database: it is replaced once the restored one is proven, and stays under another name",
+        ),
     ];
 }
 
@@ -52,7 +56,9 @@ impl Into {
 pub(crate) fn show(site: &Site, visitor: &Visitor, name: &str, wanted: &Wanted) -> Answer {
     let mut points = site.shared.history.points(Some(name))?;
     points.retain(|p| p.state != PointState::Deleted);
-    let Some(newest) = points.first() else { return Err(Failed::NotFound("This database has no backups.".into())) };
+    let Some(newest) = points.first() else {
+        return Err(Failed::NotFound("This database has no backups.".into()));
+    };
     let chosen = points.iter().find(|p| p.id == wanted.backup).unwrap_or(newest);
     let words = words(chosen, wanted);
     let body = html! {
@@ -139,7 +145,8 @@ fn only(tables: &str) -> impl Iterator<Item = String> {
 
 /// Words as one types them into a shell.
 fn line(words: &[String]) -> String {
-    let plain = |w: &str| w.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_./:@=+,".contains(&b)) && !w.is_empty();
+    let plain =
+        |w: &str| w.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_./:@=+,".contains(&b)) && !w.is_empty();
     let quoted = |w: &String| if plain(w) { w.clone() } else { format!("'{}'", w.replace('\'', r"'\''")) };
     words.iter().map(quoted).collect::<Vec<_>>().join(" ")
 }
@@ -152,8 +159,14 @@ mod tests {
     fn the_command_can_be_pasted_into_a_shell() {
         let words = ["pgkeep", "restore", "it's; $(rm)", "--table=public.orders", ""].map(str::to_owned);
         let text = line(&words);
-        let out = std::process::Command::new("sh").args(["-c", &format!("printf '%s\\n' {text}")]).output().unwrap();
-        assert_eq!(String::from_utf8(out.stdout).unwrap().trim_end_matches('\n').lines().collect::<Vec<_>>(), &words[..4]);
+        let out = std::process::Command::new("sh")
+            .args(["-c", &format!("printf '%s\\n' {text}")])
+            .output()
+            .unwrap();
+        assert_eq!(
+            String::from_utf8(out.stdout).unwrap().trim_end_matches('\n').lines().collect::<Vec<_>>(),
+            &words[..4]
+        );
     }
 
     #[test]

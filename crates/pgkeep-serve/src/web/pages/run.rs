@@ -40,7 +40,9 @@ pub(crate) fn show(site: &Site, visitor: &Visitor, id: &str) -> Answer {
 pub(crate) fn part(site: &Site, visitor: &Visitor, id: &str) -> Answer {
     let now = Timestamp::now();
     let Some(run) = find(site, id)? else {
-        return Ok(html! { p role="status" { "Ordered. It begins in a moment." } noscript { p { "Load this page again to see it." } } });
+        return Ok(
+            html! { p role="status" { "Ordered. It begins in a moment." } noscript { p { "Load this page again to see it." } } },
+        );
     };
     Ok(html! {
         // Tells the script to stop asking.
@@ -101,7 +103,8 @@ fn tail(run: &Run) -> Markup {
 
 /// The log as text.
 pub(crate) fn log(site: &Site, id: &str) -> Result<Response, Failed> {
-    let file = find(site, id)?.and_then(|run| run.log).ok_or_else(|| Failed::NotFound("It has no log.".into()))?;
+    let file =
+        find(site, id)?.and_then(|run| run.log).ok_or_else(|| Failed::NotFound("It has no log.".into()))?;
     let (text, _) = read_end(&file, WHOLE).map_err(|why| Failed::NotFound(format!("{file}: {why}")))?;
     Ok(([(CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response())
 }
@@ -136,5 +139,10 @@ fn name_of(run: &Run) -> String {
         RunState::Failed => " failed",
         _ => "",
     };
-    format!("{}{} of {}{over}", kind[..1].to_uppercase(), &kind[1..], run.database.as_deref().unwrap_or("everything"))
+    format!(
+        "{}{} of {}{over}",
+        kind[..1].to_uppercase(),
+        &kind[1..],
+        run.database.as_deref().unwrap_or("everything")
+    )
 }

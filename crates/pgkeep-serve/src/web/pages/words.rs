@@ -22,7 +22,11 @@ pub(super) fn about(time: SignedDuration) -> String {
 
 /// `3 h ago`, with the time itself at hand.
 pub(super) fn ago(at: Timestamp, now: Timestamp) -> Markup {
-    let text = if at > now { format!("in {}", about(at.duration_since(now))) } else { format!("{} ago", about(now.duration_since(at))) };
+    let text = if at > now {
+        format!("in {}", about(at.duration_since(now)))
+    } else {
+        format!("{} ago", about(now.duration_since(at)))
+    };
     html! { time datetime=(at) title=(stamp(at)) { (text) } }
 }
 
