@@ -9,7 +9,6 @@ use pgkeep_engine::progress::Progress;
 use pgkeep_engine::prove::{Verdict, prove};
 use pgkeep_engine::restore::{RestoreOptions, RestoreReport, RestoreSource, restore};
 use pgkeep_engine::{Cancel, ConnInfo, Result};
-pub use pgkeep_testbed::with_programs;
 use pgkeep_testbed::{Database, Server, compare_databases};
 use tempfile::TempDir;
 

@@ -110,7 +110,8 @@ impl Bench {
 }
 
 fn with_faults(folders: &[Folder], faulty: usize, faults: &Faults) -> Vec<Store> {
-    let store = |(i, f): (usize, &Folder)| if i == faulty { faults.around(&f.store) } else { f.store.clone() };
+    let store =
+        |(i, f): (usize, &Folder)| if i == faulty { faults.around(&f.store) } else { f.store.clone() };
     folders.iter().enumerate().map(store).collect()
 }
 
@@ -153,7 +154,8 @@ impl Folder {
         let listed = catalogue.list().unwrap();
         for backup in &listed {
             let manifest = catalogue.manifest(backup).unwrap();
-            verify_hashes(&self.store, &manifest, &HashCheck { jobs: 1, percent: 100.0 }, &mut |_| true).unwrap();
+            verify_hashes(&self.store, &manifest, &HashCheck { jobs: 1, percent: 100.0 }, &mut |_| true)
+                .unwrap();
         }
         listed.len()
     }
