@@ -71,7 +71,8 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
         true => {
             let all: Vec<Listed> = holdings.all().into_iter().filter(|l| l.name == options.backup).collect();
             if all.is_empty() {
-                let message = format!("no backups of \"{}\" in {}", options.backup, holdings.places().join(", "));
+                let message =
+                    format!("no backups of \"{}\" in {}", options.backup, holdings.places().join(", "));
                 return Err(Failure::new(Exit::Failed, "no-such-backup", message));
             }
             all

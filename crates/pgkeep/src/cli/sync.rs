@@ -162,7 +162,8 @@ fn bring(
         let progress = Arc::new(Progress::new());
         let done = {
             let _display = Display::start(options.progress, &progress);
-            CopyJob { backup: &step.backup, from, to: target.catalogue.store(), look: options.verify.look() }.run(&progress, cancel)
+            CopyJob { backup: &step.backup, from, to: target.catalogue.store(), look: options.verify.look() }
+                .run(&progress, cancel)
         };
         cancel.check()?;
         told(options.json, &step.backup, &target.name, &done);

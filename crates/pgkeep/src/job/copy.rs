@@ -38,7 +38,9 @@ impl CopyJob<'_> {
             match copy(from, self.to, self.backup, self.look, &on_bytes) {
                 Ok(copied) => {
                     if let Some(why) = &copied.streamed_because {
-                        progress.note(format!("the store did not copy by itself, and the bytes were sent: {why}"));
+                        progress.note(format!(
+                            "the store did not copy by itself, and the bytes were sent: {why}"
+                        ));
                     }
                     return Ok(copied);
                 }
