@@ -53,7 +53,10 @@ impl Side {
     /// Takes a store's backups for whole where their manifests can be read, without a look at anything else.
     pub fn by_manifests(listed: &[Listed], summaries: &[Result<Summary>]) -> Side {
         let known = listed.iter().zip(summaries).map(|(listed, summary)| {
-            let state = summary.as_ref().map(Summary::clone).map_err(ToString::to_string);
+            let state = match summary {
+                Ok(summary) => Ok(summary.clone()),
+                Err(e) => Err(e.to_string()),
+            };
             ((listed.name.clone(), listed.id.clone()), (listed.clone(), state))
         });
         Side { backups: known.collect() }
