@@ -32,16 +32,12 @@ pub enum KeepError {
         hint: String,
     },
     /// There is no such backup.
-    #[error(
-        "no backup \"{wanted}\" in {}\n  hint: `pgkeep list --store {}` shows what is there",
-        .stores.join(", "),
-        .stores.join(" --store ")
-    )]
+    #[error("no backup \"{wanted}\" in {store}\n  hint: `pgkeep list --store {store}` shows what is there")]
     NoSuchBackup {
         /// What was asked for.
         wanted: String,
         /// Where.
-        stores: Vec<String>,
+        store: String,
     },
     /// The backup was made without roles and tablespaces.
     #[error(

@@ -34,7 +34,6 @@ pub use database::Database;
 pub use own_server::{OwnServer, private_server};
 pub use pgbouncer::Pgbouncer;
 pub use proxy::FaultProxy;
-pub use run::with_programs;
 pub use s3::{Bucket, S3};
 pub use server::Server;
 

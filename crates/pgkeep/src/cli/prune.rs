@@ -18,7 +18,7 @@ use crate::failure::{Exit, Failure, Result};
 use crate::retention::{RetentionFlags, parsed};
 use crate::show::warn;
 use crate::signals;
-use crate::stores::{Holdings, StoreFlags, StoreName};
+use crate::stores::{StoreFlags, StoreName};
 use told::Told;
 
 /// Options of `prune`.
@@ -180,19 +180,16 @@ fn policy_of(options: &Options, config: &Config, store: &StoreName, name: &str) 
     }
 }
 
-/// The policies that the configuration and the environment alone say, by a store's place among these and by name.
-pub(super) fn policies(config: &Config, holdings: &Holdings) -> impl Fn(usize, &str) -> Result<Policy> {
-    |store, name| {
-        let settings = config.settings_in(entry_of(config, name), &holdings.stores[store].name);
-        match parse_alone("prune", &settings)?.command {
-            Command::Prune(own) => own.rules.policy(),
-            _ => Ok(Policy::default()),
-        }
+/// The policy that the configuration and the environment alone say.
+pub(in crate::cli) fn policy_in(config: &Config, store: &str, name: &str) -> Result<Policy> {
+    match parse_alone("prune", &config.settings_in(entry_of(config, name), store))?.command {
+        Command::Prune(own) => own.rules.policy(),
+        _ => Ok(Policy::default()),
     }
 }
 
 /// The configured database that a name belongs to.
-pub(super) fn entry_of<'n>(config: &Config, name: &'n str) -> Option<&'n str> {
+fn entry_of<'n>(config: &Config, name: &'n str) -> Option<&'n str> {
     let server = name.split('/').next().unwrap_or(name);
     [name, server].into_iter().find(|n| config.databases.contains_key(*n))
 }

@@ -5,7 +5,6 @@
 
 pub mod archive;
 pub mod data;
-pub mod key;
 pub mod place;
 pub mod program;
 
