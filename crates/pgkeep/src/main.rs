@@ -14,6 +14,7 @@ mod rules;
 mod sealed;
 mod show;
 mod signals;
+mod state;
 mod stores;
 mod target;
 

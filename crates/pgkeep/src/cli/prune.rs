@@ -182,12 +182,14 @@ fn policy_of(options: &Options, config: &Config, store: &StoreName, name: &str) 
 
 /// The policies that the configuration and the environment alone say, by a store's place among these and by name.
 pub(super) fn policies(config: &Config, holdings: &Holdings) -> impl Fn(usize, &str) -> Result<Policy> {
-    |store, name| {
-        let settings = config.settings_in(entry_of(config, name), &holdings.stores[store].name);
-        match parse_alone("prune", &settings)?.command {
-            Command::Prune(own) => own.rules.policy(),
-            _ => Ok(Policy::default()),
-        }
+    |store, name| policy_in(config, &holdings.stores[store].name, name)
+}
+
+/// The policy that the configuration and the environment alone say for a name in a store.
+pub(in crate::cli) fn policy_in(config: &Config, store: &str, name: &str) -> Result<Policy> {
+    match parse_alone("prune", &config.settings_in(entry_of(config, name), store))?.command {
+        Command::Prune(own) => own.rules.policy(),
+        _ => Ok(Policy::default()),
     }
 }
 
