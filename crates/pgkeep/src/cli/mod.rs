@@ -15,6 +15,7 @@ mod init;
 mod key;
 pub(crate) mod layers;
 mod list;
+mod notify;
 mod prune;
 mod restore;
 mod role;
@@ -88,6 +89,8 @@ enum Command {
     Init(init::Options),
     /// Check the configuration file, or print its JSON schema
     Config(config::Options),
+    /// Try the channels by which people are told
+    Notify(notify::Options),
     /// Print shell completions
     Completions(completions::Options),
     /// Print the manual page
@@ -132,6 +135,7 @@ fn wants_json(command: &Command) -> bool {
         Command::Adopt(o) => o.json,
         Command::Check(o) => o.json,
         Command::Key(o) => o.json,
+        Command::Notify(o) => o.json(),
         Command::Role(_) | Command::Init(_) | Command::Config(_) | Command::Completions(_) | Command::Man => {
             false
         }
@@ -154,6 +158,7 @@ fn layered(cli: Cli) -> Result<(Cli, Config)> {
         Command::Copy(o) => Some(o.backup.as_str()),
         Command::Backup(_)
         | Command::Key(_)
+        | Command::Notify(_)
         | Command::Drill(_)
         | Command::Compare(_)
         | Command::Check(_)
@@ -185,6 +190,7 @@ fn run(cli: Cli, config: &Config) -> Result<()> {
         Command::Adopt(options) => adopt::run(&options, config),
         Command::Check(options) => check::run(&options, config),
         Command::Key(options) => key::run(&options, config),
+        Command::Notify(options) => notify::run(&options, config),
         Command::Role(options) => role::run(&options, config),
         Command::Init(options) => init::run(&options),
         Command::Config(options) => config::run(&options, cli.config.as_deref()),
