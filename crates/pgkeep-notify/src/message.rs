@@ -42,9 +42,9 @@ impl Severity {
     /// A colour for it, as 0xRRGGBB.
     pub(crate) fn color(self) -> u32 {
         match self {
-            Severity::Good => 0x2e_7d_32,
-            Severity::Warning => 0xb2_6a_00,
-            Severity::Critical => 0xc6_28_28,
+            Severity::Good => 0x002e_7d32,
+            Severity::Warning => 0x00b2_6a00,
+            Severity::Critical => 0x00c6_2828,
         }
     }
 }

@@ -31,14 +31,14 @@ impl MailServer {
             .expect("python3 runs");
         let lines = BufReader::new(child.stdout.take().expect("piped"));
         let mut server = MailServer { child, lines, port: 0 };
-        let line = server.next();
+        let line = server.mail();
         let digits: String = line.chars().filter(char::is_ascii_digit).collect();
         server.port = digits.parse().unwrap_or_else(|_| panic!("the mail server said {line:?}"));
         server
     }
 
-    /// The next mail, as a line of JSON: `sender`, `to`, `subject`, `text`, `tls`, `user`.
-    pub fn next(&mut self) -> String {
+    /// Waits for the next mail: a line of JSON: `sender`, `to`, `subject`, `text`, `tls`, `user`.
+    pub fn mail(&mut self) -> String {
         let mut line = String::new();
         self.lines.read_line(&mut line).expect("a line");
         line

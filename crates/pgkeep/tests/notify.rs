@@ -74,7 +74,7 @@ fn mail_goes_over_tls_with_a_log_in_and_without_either_where_the_server_is_here(
         let mut server = MailServer::start(tls, &authority, "app", "pw-planted-mail");
         let file = file(tls, server.port, log_in);
         with(&file, &["notify", "test"], &env).ok().says(&["mail: 250"]);
-        let mail: Value = serde_json::from_str(&server.next()).unwrap();
+        let mail: Value = serde_json::from_str(&server.mail()).unwrap();
         assert_eq!((&mail["tls"], &mail["user"]), (&true.into(), &"app".into()), "{mail}");
         assert_eq!(mail["to"], serde_json::json!(["dba@example.com", "ops@example.com"]));
         assert_eq!((&mail["sender"], &mail["auto"]), (&"pgkeep@example.com".into(), &"auto-generated".into()));
@@ -90,7 +90,7 @@ fn mail_goes_over_tls_with_a_log_in_and_without_either_where_the_server_is_here(
     }
     let mut server = MailServer::start("none", &authority, "", "");
     with(&file("none", server.port, ""), &["notify", "test", "--event", "recovered"], &env).ok();
-    assert!(server.next().contains("works again"));
+    assert!(server.mail().contains("works again"));
     let elsewhere = config(
         "[notify.mail]\ntype = 'smtp'\nhost = 'mail.example.com'\ntls = 'none'\nusername = 'a'\npassword = 'pw-planted'\n\
          from = 'a@b.c'\nto = 'd@e.f'\n",
