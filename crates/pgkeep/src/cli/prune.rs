@@ -189,7 +189,7 @@ fn policy_of(options: &Options, config: &Config, store: &StoreName, name: &str) 
 }
 
 /// The policy that the configuration and the environment alone say.
-pub(super) fn policy_in(config: &Config, store: &str, name: &str) -> Result<Policy> {
+pub(in crate::cli) fn policy_in(config: &Config, store: &str, name: &str) -> Result<Policy> {
     match parse_alone("prune", &config.settings_in(entry_of(config, name), store))?.command {
         Command::Prune(own) => own.rules.policy(),
         _ => Ok(Policy::default()),

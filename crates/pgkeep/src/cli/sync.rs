@@ -98,10 +98,7 @@ fn configured(options: &Options, config: &Config) -> Result<Vec<Group>> {
     for database in config.databases.keys().filter(|n| options.names.is_empty() || options.names.contains(n))
     {
         let settings = config.settings_of(Some(database));
-        let words = ["to", "store"].iter().find_map(|key| settings.get(*key)).cloned().unwrap_or_default();
-        let words =
-            words.iter().map(|w| crate::config::expand::expand(w, "store")).collect::<Result<Vec<_>>>()?;
-        let stores = stores::named(&words, config)?;
+        let stores = stores::of_database(&settings, config)?;
         let name = safe_name(settings.get("name").and_then(|v| v.first()).unwrap_or(database));
         match groups.iter_mut().find(|g| g.stores == stores) {
             Some(group) => group.names.push(name),

@@ -6,7 +6,7 @@ use clap::Args;
 use pgkeep_store::Store;
 
 use crate::config::expand::expand;
-use crate::config::{Config, DEFAULT_STORE, keys};
+use crate::config::{Config, DEFAULT_STORE, Settings, keys};
 use crate::failure::{Failure, Result};
 pub(crate) use holdings::{Holding, Holdings};
 
@@ -53,6 +53,13 @@ pub(crate) fn named(words: &[String], config: &Config) -> Result<Vec<StoreName>>
         }
     }
     Ok(all)
+}
+
+/// The stores that a database's backups go to, by its settings.
+pub(crate) fn of_database(settings: &Settings, config: &Config) -> Result<Vec<StoreName>> {
+    let words = ["to", "store"].iter().find_map(|key| settings.get(*key)).cloned().unwrap_or_default();
+    let words = words.iter().map(|w| expand(w, "store")).collect::<Result<Vec<_>>>()?;
+    named(&words, config)
 }
 
 fn one(word: &str, config: &Config) -> Result<StoreName> {
