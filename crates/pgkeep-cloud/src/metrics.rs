@@ -53,9 +53,7 @@ impl Account {
             let client = aws_sdk_cloudwatch::Client::new(&self.sdk);
             let data = some.iter().map(datum).collect();
             let request = client.put_metric_data().namespace(namespace).set_metric_data(Some(data));
-            runtime::run(
-                async move { request.send().await.map(drop).map_err(|e| asked.failed(&e)) },
-            )?;
+            runtime::run(async move { request.send().await.map(drop).map_err(|e| asked.failed(&e)) })?;
         }
         Ok(())
     }

@@ -133,12 +133,8 @@ impl Lane {
     fn start(channel: Channel, listener: Listener) -> Lane {
         let (queue, messages) = sync_channel(QUEUE);
         let (ends, ended) = self::channel();
-        let lane = Lane {
-            channel: Arc::new(channel),
-            queue,
-            state: Arc::default(),
-            ended: Mutex::new(ended),
-        };
+        let lane =
+            Lane { channel: Arc::new(channel), queue, state: Arc::default(), ended: Mutex::new(ended) };
         let (channel, state) = (lane.channel.clone(), lane.state.clone());
         let name = format!("pgkeep-notify-{}", channel.name);
         let started = std::thread::Builder::new().name(name).spawn(move || {

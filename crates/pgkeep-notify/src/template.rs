@@ -13,8 +13,8 @@ enum Piece {
 }
 
 const FIELDS: [&str; 14] = [
-    "kind", "title", "severity", "database", "task", "summary", "why", "hint", "log", "backup", "run", "at", "host",
-    "text",
+    "kind", "title", "severity", "database", "task", "summary", "why", "hint", "log", "backup", "run", "at",
+    "host", "text",
 ];
 
 impl Template {
@@ -96,7 +96,8 @@ mod tests {
         event.why = Some("a \"quote\" \\ and\na line \u{1} {{hint}}".into());
         event.database = Some("shop/ö?".into());
         let message = Message::of(&event, "h");
-        let body = Template::parse(r#"{"why":"{{ why }}","db":"{{database}}"}"#).unwrap().fill(&message, json);
+        let body =
+            Template::parse(r#"{"why":"{{ why }}","db":"{{database}}"}"#).unwrap().fill(&message, json);
         let read: serde_json::Value = serde_json::from_str(&body).unwrap();
         assert_eq!(read["why"].as_str(), event.why.as_deref());
         let url = Template::parse("https://x/{{database}}").unwrap().fill(&message, url);

@@ -84,7 +84,16 @@ fn slack_gets_blocks_with_escaped_text_and_within_its_limits() {
     let slack = channel("slack", &[("url", &receiver.url("/services/T0/B0/x"))]);
     let body = json(&send(&slack, &event(EventKind::Failure), &receiver, 1));
     let text = body.to_string();
-    says(&text, &["FAILED", "shop &lt;&amp;&gt;", "connecting to db:5432", "host-1:/var/lib/pgkeep/logs/x.log", "3 MiB"]);
+    says(
+        &text,
+        &[
+            "FAILED",
+            "shop &lt;&amp;&gt;",
+            "connecting to db:5432",
+            "host-1:/var/lib/pgkeep/logs/x.log",
+            "3 MiB",
+        ],
+    );
     let body = json(&send(&slack, &endless(), &receiver, 2));
     within([&body["text"]], 3000);
     let blocks = body["blocks"].as_array().unwrap();
@@ -154,13 +163,24 @@ fn telegram_gets_plain_text_for_its_chat() {
 #[test]
 fn pagerduty_gets_an_incident_and_its_end_under_one_key() {
     let receiver = Receiver::answering(&[200]);
-    let pager = channel("pagerduty", &[("routing_key", "planted-routing-key"), ("url", &receiver.url("/v2/enqueue"))]);
+    let pager = channel(
+        "pagerduty",
+        &[("routing_key", "planted-routing-key"), ("url", &receiver.url("/v2/enqueue"))],
+    );
     let trigger = json(&send(&pager, &event(EventKind::Failure), &receiver, 1));
-    assert_eq!((&trigger["routing_key"], &trigger["event_action"]), (&"planted-routing-key".into(), &"trigger".into()));
-    assert_eq!((&trigger["payload"]["source"], &trigger["payload"]["severity"]), (&"host-1".into(), &"critical".into()));
+    assert_eq!(
+        (&trigger["routing_key"], &trigger["event_action"]),
+        (&"planted-routing-key".into(), &"trigger".into())
+    );
+    assert_eq!(
+        (&trigger["payload"]["source"], &trigger["payload"]["severity"]),
+        (&"host-1".into(), &"critical".into())
+    );
     says(trigger["payload"]["summary"].as_str().unwrap(), &["FAILED"]);
     // The rules do not name successes: they end the incident all the same.
-    assert!(pager.wants(&event(EventKind::Success), false) && !pager.wants(&event(EventKind::Started), false));
+    assert!(
+        pager.wants(&event(EventKind::Success), false) && !pager.wants(&event(EventKind::Started), false)
+    );
     let resolve = json(&send(&pager, &event(EventKind::Success), &receiver, 2));
     assert_eq!((&resolve["event_action"], &resolve["dedup_key"]), (&"resolve".into(), &trigger["dedup_key"]));
     let long = json(&send(&pager, &endless(), &receiver, 3));
@@ -226,7 +246,8 @@ except standardwebhooks.WebhookVerificationError:
 fn a_webhook_has_all_fields_or_those_of_its_template() {
     let receiver = Receiver::answering(&[200]);
     let url = receiver.url("/hook");
-    let whole = json(&send(&channel("webhook", &[("url", &url)]), &event(EventKind::CopyDegraded), &receiver, 1));
+    let whole =
+        json(&send(&channel("webhook", &[("url", &url)]), &event(EventKind::CopyDegraded), &receiver, 1));
     let told = event(EventKind::CopyDegraded);
     assert_eq!(whole["kind"], "copy-degraded");
     assert_eq!(whole["database"].as_str(), told.database.as_deref());

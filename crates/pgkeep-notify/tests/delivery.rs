@@ -24,7 +24,12 @@ fn event(kind: EventKind, database: &str) -> Event {
 #[test]
 fn a_receiver_that_fails_twice_gets_the_same_message_until_it_takes_it() {
     let receiver = Receiver::answering(&[503, 500, 200]);
-    let all = Notifications::new(vec![channel("a", &receiver.url("/"), &[])], BTreeMap::new(), "h", Arc::new(|_, _| ()));
+    let all = Notifications::new(
+        vec![channel("a", &receiver.url("/"), &[])],
+        BTreeMap::new(),
+        "h",
+        Arc::new(|_, _| ()),
+    );
     all.tell(&event(EventKind::Failure, "shop"), true);
     assert_eq!(all.finish(LONG, LONG), [] as [&str; 0]);
     let got = receiver.wait_for(3);
@@ -49,13 +54,21 @@ fn a_channel_that_never_answers_is_a_problem_and_keeps_nothing_from_the_others()
     let told = problems.iter().find(|p| p.starts_with("notify dead: it answered 500")).unwrap();
     assert!(told.contains("waiting") && told.contains("lost"), "{told}");
     let left = all.finish(Duration::ZERO, LONG);
-    assert!(left.iter().any(|l| l.starts_with("notify dead: 300 not delivered: it answered 500")), "{left:?}");
+    assert!(
+        left.iter().any(|l| l.starts_with("notify dead: 300 not delivered: it answered 500")),
+        "{left:?}"
+    );
 }
 
 #[test]
 fn what_is_refused_for_good_is_not_sent_again() {
     let receiver = Receiver::answering(&[400, 200]);
-    let all = Notifications::new(vec![channel("a", &receiver.url("/"), &[])], BTreeMap::new(), "h", Arc::new(|_, _| ()));
+    let all = Notifications::new(
+        vec![channel("a", &receiver.url("/"), &[])],
+        BTreeMap::new(),
+        "h",
+        Arc::new(|_, _| ()),
+    );
     all.tell(&event(EventKind::Failure, "one"), true);
     all.tell(&event(EventKind::Failure, "two"), true);
     let left = all.finish(LONG, LONG);
@@ -90,6 +103,12 @@ fn rules_patterns_and_a_databases_own_list_decide_who_is_told() {
         })
         .collect();
     got.sort();
-    let wanted = [("/first", "crm"), ("/named", "crm"), ("/named", "quiet"), ("/named", "shop-eu"), ("/shop", "shop-eu")];
+    let wanted = [
+        ("/first", "crm"),
+        ("/named", "crm"),
+        ("/named", "quiet"),
+        ("/named", "shop-eu"),
+        ("/shop", "shop-eu"),
+    ];
     assert_eq!(got, wanted.map(|(a, b)| (a.to_owned(), b.to_owned())));
 }

@@ -121,7 +121,8 @@ fn serve(
     drop(all);
     let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
     let length = body.len();
-    let head = format!("HTTP/1.1 {status} Said\r\ncontent-length: {length}\r\nconnection: close\r\n{headers}\r\n");
+    let head =
+        format!("HTTP/1.1 {status} Said\r\ncontent-length: {length}\r\nconnection: close\r\n{headers}\r\n");
     (&stream).write_all((head + &body).as_bytes()).ok()?;
     // Only what was answered counts as arrived.
     arrived.notify_all();

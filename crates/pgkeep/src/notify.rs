@@ -73,7 +73,8 @@ impl NotifyFlags {
                 Err(failure) => warn(format!("pgkeep: note: nobody is told by it: {}", failure.message)),
             }
         }
-        Ok((!channels.is_empty()).then(|| Notifications::new(channels, BTreeMap::new(), host(), Arc::new(|_, _| ()))))
+        Ok((!channels.is_empty())
+            .then(|| Notifications::new(channels, BTreeMap::new(), host(), Arc::new(|_, _| ()))))
     }
 }
 

@@ -31,12 +31,14 @@ fn a_test_prints_what_each_end_said_and_fails_when_one_does_not_take_it() {
     let env = [("HOOK", good.url("/planted-hook"))];
     with(&file, &["notify", "test", "good", "--event", "overdue"], &env).ok().says(&["good: 200"]);
     assert!(good.wait_for(1)[0].text().contains("OVERDUE"));
-    let told = with(&file, &["notify", "test"], &env).failed(1, &["good: 200", "bad: it answered 403", "1 channel"]);
+    let told =
+        with(&file, &["notify", "test"], &env).failed(1, &["good: 200", "bad: it answered 403", "1 channel"]);
     assert!(!format!("{told:?}").contains("planted-hook"));
     let told = with(&file, &["notify", "test", "bad", "--json"], &env);
     assert_eq!((told.json()["ok"].as_bool(), told.json()["channel"].as_str()), (Some(false), Some("bad")));
     with(&file, &["notify", "test", "god"], &env).failed(2, &["did you mean good?"]);
-    with(&file, &["notify", "test", "--event", "nothing"], &env).failed(2, &["retention-blocked", "drill-failed"]);
+    with(&file, &["notify", "test", "--event", "nothing"], &env)
+        .failed(2, &["retention-blocked", "drill-failed"]);
     // A variable that is not set is named.
     with(&file, &["notify", "test", "good"], &[]).failed(1, &["${HOOK}", "\"url\" of notify \"good\""]);
 }
@@ -50,7 +52,8 @@ fn the_check_of_the_configuration_finds_what_makes_no_sense_in_a_channel() {
     check("[notify.a]\ntype = 'slack'\nurl = 'https://hooks.example/x'\n").ok().says(&["0 warnings"]);
     check("[notify.a]\ntype = 'slack'\nurl = '${NO_HOOK}'\n").ok().says(&["${NO_HOOK}", "1 warning"]);
     check("[notify.a]\ntype = 'slack'\n").failed(2, &["line 1", "no url"]);
-    check("[notify.a]\ntype = 'slack'\nurl = 'https://h/x'\non = ['fail']\n").failed(2, &["\"fail\"", "first-failure"]);
+    check("[notify.a]\ntype = 'slack'\nurl = 'https://h/x'\non = ['fail']\n")
+        .failed(2, &["\"fail\"", "first-failure"]);
     check("[notify.a]\ntype = 'webhook'\nurl = 'https://h/x'\ntemplate = '{{no}}'\n").failed(2, &["{{no}}"]);
     let text = "[notify.ops]\ntype = 'slack'\nurl = 'https://h/x'\n[databases.d]\nurl = 'postgres://h/d'\nnotify = 'op'\n";
     check(text).failed(2, &["database \"d\"", "did you mean ops?"]);
@@ -77,7 +80,10 @@ fn mail_goes_over_tls_with_a_log_in_and_without_either_where_the_server_is_here(
         let mail: Value = serde_json::from_str(&server.mail()).unwrap();
         assert_eq!((&mail["tls"], &mail["user"]), (&true.into(), &"app".into()), "{mail}");
         assert_eq!(mail["to"], serde_json::json!(["dba@example.com", "ops@example.com"]));
-        assert_eq!((&mail["sender"], &mail["auto"]), (&"pgkeep@example.com".into(), &"auto-generated".into()));
+        assert_eq!(
+            (&mail["sender"], &mail["auto"]),
+            (&"pgkeep@example.com".into(), &"auto-generated".into())
+        );
         assert_eq!(mail["subject"], "[pgkeep] Backup of example FAILED");
         for word in ["Why: this is a test", "What to do: ", "Host: "] {
             assert!(mail["text"].as_str().unwrap().contains(word), "{mail}");
@@ -146,7 +152,14 @@ fn commands_tell_what_came_of_them_and_a_dead_channel_fails_no_backup() {
         receiver.wait_for(8).iter().map(|r| serde_json::from_slice(&r.body).unwrap()).collect();
     let kinds: Vec<String> = got
         .iter()
-        .map(|e| format!("{} {} {}", e["task"].as_str().unwrap(), e["database"].as_str().unwrap_or("-"), e["kind"].as_str().unwrap()))
+        .map(|e| {
+            format!(
+                "{} {} {}",
+                e["task"].as_str().unwrap(),
+                e["database"].as_str().unwrap_or("-"),
+                e["kind"].as_str().unwrap()
+            )
+        })
         .collect();
     let wanted = [
         "backup shop started",

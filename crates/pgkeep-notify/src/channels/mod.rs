@@ -94,7 +94,8 @@ impl std::fmt::Debug for Kind {
 pub const COMMON: [Field; 3] = [
     Field::new("on", "events that are told [default: all but success and started]").list(),
     Field::new("databases", "only of these databases; * stands for anything [default: all]").list(),
-    Field::new("tasks", "only of these tasks: backup, drill, verify, prune, sync, restore [default: all]").list(),
+    Field::new("tasks", "only of these tasks: backup, drill, verify, prune, sync, restore [default: all]")
+        .list(),
 ];
 
 /// All kinds.

@@ -11,12 +11,17 @@ use crate::words::cut;
 
 pub(super) const KIND: Kind = Kind {
     name: "sns",
-    fields: &[Field::new("topic", "the topic's ARN").needed(), Field::new("region", "its region [default: the ARN's]")],
+    fields: &[
+        Field::new("topic", "the topic's ARN").needed(),
+        Field::new("region", "its region [default: the ARN's]"),
+    ],
     tasks: &[],
     make: |settings| {
         let (topic, region) = (settings.needed("topic")?.to_owned(), settings.word("region").map(Into::into));
         if !topic.starts_with("arn:") {
-            return Err(format!("\"topic\" is an ARN such as arn:aws:sns:eu-central-1:123456789012:backups, and not {topic}"));
+            return Err(format!(
+                "\"topic\" is an ARN such as arn:aws:sns:eu-central-1:123456789012:backups, and not {topic}"
+            ));
         }
         Ok(Box::new(Sns { topic, region }))
     },
@@ -39,7 +44,9 @@ impl Notifier for Sns {
             ("database", message.event.database.as_deref().unwrap_or_default()),
         ];
         Account::of(&self.topic, self.region.as_deref())
-            .and_then(|account| account.publish(&self.topic, &subject, &cut(&message.text(), 60_000), &attributes))
+            .and_then(|account| {
+                account.publish(&self.topic, &subject, &cut(&message.text(), 60_000), &attributes)
+            })
             .map(|id| format!("message {id}"))
             .map_err(failed)
     }
@@ -48,7 +55,9 @@ impl Notifier for Sns {
 /// What AWS refuses it refuses again; credentials may come back (a role's are fetched over the network).
 pub(super) fn failed(e: CloudError) -> SendError {
     match e.kind {
-        CloudErrorKind::Denied | CloudErrorKind::NotFound | CloudErrorKind::Unfit => SendError::never(e.to_string()),
+        CloudErrorKind::Denied | CloudErrorKind::NotFound | CloudErrorKind::Unfit => {
+            SendError::never(e.to_string())
+        }
         _ => SendError::later(e.to_string()),
     }
 }

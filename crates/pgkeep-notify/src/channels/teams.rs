@@ -13,7 +13,9 @@ use crate::words::{cut, fitting};
 
 pub(super) const KIND: Kind = Kind {
     name: "teams",
-    fields: &[Field::new("url", "the URL of the workflow \"when a webhook request is received\"").needed().secret()],
+    fields: &[Field::new("url", "the URL of the workflow \"when a webhook request is received\"")
+        .needed()
+        .secret()],
     tasks: &[],
     make: |settings| Ok(Box::new(Teams { url: settings.url("url")?.into(), http: Http::new()? })),
 };

@@ -71,7 +71,9 @@ impl Webhook {
         match &self.template {
             None => whole(message).to_string(),
             Some(template) if self.is_json() => template.fill(message, template::json),
-            Some(template) if self.content_type.contains("urlencoded") => template.fill(message, template::url),
+            Some(template) if self.content_type.contains("urlencoded") => {
+                template.fill(message, template::url)
+            }
             Some(template) => template.fill(message, str::to_owned),
         }
     }

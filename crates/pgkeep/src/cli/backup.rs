@@ -19,9 +19,9 @@ use pgkeep_keep::{Format, GlobalsRecord, KeyTemplate, Manifest, archive_url, saf
 use pgkeep_store::Store;
 use serde_json::json;
 
-use super::{Cli, Command};
 use super::format::{FormatName, compression};
 use super::layers::parse_with;
+use super::{Cli, Command};
 use crate::config::Config;
 use crate::connect::{self, PasswordFlags, Target};
 use crate::failure::{Exit, Failure, Result};

@@ -35,7 +35,10 @@ impl Reader<'_> {
                     Some(near) => format!("did you mean \"{near}\"?"),
                     None => format!("it has type, {}", known.join(", ")),
                 };
-                self.problem(key.span().start, format!("unknown key \"{word}\" of a {} ({meant})", kind.name));
+                self.problem(
+                    key.span().start,
+                    format!("unknown key \"{word}\" of a {} ({meant})", kind.name),
+                );
                 continue;
             };
             let start = value.span().start;
