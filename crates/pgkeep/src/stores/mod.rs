@@ -6,7 +6,7 @@ use clap::Args;
 use pgkeep_store::Store;
 
 use crate::config::expand::expand;
-use crate::config::{Config, DEFAULT_STORE, Settings, keys};
+use crate::config::{Config, DEFAULT_STORE, keys};
 use crate::failure::{Failure, Result};
 pub(crate) use holdings::{Holding, Holdings};
 
@@ -55,10 +55,11 @@ pub(crate) fn named(words: &[String], config: &Config) -> Result<Vec<StoreName>>
     Ok(all)
 }
 
-/// The stores that a database's backups go to, by its settings.
-pub(crate) fn of_database(settings: &Settings, config: &Config) -> Result<Vec<StoreName>> {
+/// The stores that a configured database goes to.
+pub(crate) fn of_database(database: &str, config: &Config) -> Result<Vec<StoreName>> {
+    let settings = config.settings_of(Some(database));
     let words = ["to", "store"].iter().find_map(|key| settings.get(*key)).cloned().unwrap_or_default();
-    let words = words.iter().map(|w| expand(w, "store")).collect::<Result<Vec<_>>>()?;
+    let words: Vec<String> = words.iter().map(|word| expand(word, "store")).collect::<Result<_>>()?;
     named(&words, config)
 }
 

@@ -63,7 +63,7 @@ impl Configured {
             let settings = config.settings_of(Some(name));
             let own: Rc<Options> = options.of(settings.clone(), |settings| self.options(settings))?;
             let kept_as = safe_name(settings.get("name").and_then(|v| v.first()).unwrap_or(name));
-            let stores = stores::of_database(&settings, config)?.into_iter().map(|store| {
+            let stores = stores::of_database(name, config)?.into_iter().map(|store| {
                 let retention = policies.of(config.settings_in(Some(name), &store.name), |_| {
                     policy_in(config, &store.name, name)
                 })?;
