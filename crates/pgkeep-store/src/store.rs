@@ -15,7 +15,7 @@ use crate::key;
 use crate::lock::Lock;
 use crate::open::OpenOptions;
 use crate::pace::{PacedSink, Paces};
-use crate::types::{Capabilities, ObjectInfo, PendingUpload, UploadPlan, Version};
+use crate::types::{Capabilities, ObjectInfo, PendingUpload, ServerCopy, UploadPlan, Version};
 use crate::upload::Upload;
 use crate::url::StoreUrl;
 
@@ -168,6 +168,15 @@ impl Store {
         self.backend.abort_upload(pending)
     }
 
+    /// Whether objects here can be locked at all: whether the bucket was made with Object Lock. One who may not ask (S3
+    /// wants `s3:GetBucketObjectLockConfiguration`) is told that they can.
+    pub fn has_locks(&self) -> Result<bool> {
+        match self.backend.has_locks() {
+            Err(StoreError::PermissionDenied(_)) => Ok(true),
+            answer => answer,
+        }
+    }
+
     /// What keeps the object from being deleted; `None` where nothing does, or the store has no such thing.
     ///
     /// S3 shows a lock only to those with the rights `s3:GetObjectRetention` and `s3:GetObjectLegalHold`.
@@ -220,8 +229,8 @@ impl Store {
     /// this process: within the S3 server, or by the kernel from folder to folder.
     ///
     /// A large object is copied in parts of `part_size`, or of a planned size; with that of the original's upload the
-    /// copy gets the same checksums. That the copy has the size of its original is checked; its bytes are as good as
-    /// the store's word.
+    /// copy gets the same checksums. That the copy has the size of its original is checked, and told whether the store
+    /// vouches for its bytes.
     ///
     /// # Errors
     /// [`StoreError::Unsupported`](crate::StoreError::Unsupported) where it is not possible;
@@ -232,7 +241,7 @@ impl Store {
         source: &Store,
         from: &str,
         part_size: Option<u64>,
-    ) -> Result<ObjectInfo> {
+    ) -> Result<ServerCopy> {
         self.check(key)?;
         let place =
             source.backend.place(source.check(from)?)?.filter(|place| self.backend.can_copy_from(place));
@@ -252,7 +261,8 @@ impl Store {
             let hint = "the original may have been replaced meanwhile: try again";
             return Err(StoreError::new(StoreError::Unkept, self.url_of(key), why, hint));
         }
-        Ok(copy)
+        let is_equal = copy.etag.is_some() && copy.etag == original.etag;
+        Ok(ServerCopy { info: copy, is_equal })
     }
 
     fn check<'k>(&self, key: &'k str) -> Result<&'k str> {
@@ -264,5 +274,27 @@ impl Store {
 impl fmt::Debug for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Store({})", self.url)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_byte_of_an_object_that_goes_or_comes_is_counted_towards_the_rate() {
+        let open = Store::open("memory://rates").unwrap();
+        let store = Store { paces: Arc::new(Paces::counting()), ..open };
+        store.put("a", vec![1; 1000].into()).unwrap();
+        store.put_if_absent("b", vec![2; 2000].into()).unwrap();
+        let mut upload = store.start_upload("c", UploadPlan::new(100, 5000)).unwrap();
+        upload.write(&[3; 4000]).unwrap();
+        upload.finish(vec![4; 100]).unwrap();
+        assert_eq!(store.paces.passed(), (7100, 0));
+        store.get("a").unwrap();
+        store.clone().get_range("c", 50..650).unwrap();
+        store.head("b").unwrap();
+        assert_eq!(store.paces.passed(), (7100, 1600));
     }
 }
