@@ -16,7 +16,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let store = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
     let (shared, inbox) = fleet::troubled(&store, Timestamp::now());
     let web = Web::start(&WebOptions::new("127.0.0.1:7317".parse()?), Arc::new(shared), Watchers::default())?;
-    println!("http://{}", web.address());
+    println!("{}", web.url());
     loop {
         if let Some(order) = inbox.next(Duration::from_secs(3600)) {
             println!("{order:?}");

@@ -3,7 +3,6 @@
 mod problems;
 
 use std::collections::{BTreeMap, HashMap};
-use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -18,8 +17,6 @@ pub use problems::{Problem, Severity};
 
 /// How many of a database's last backups a trend has.
 const TREND: usize = 40;
-/// How long after its time a backup may come, where no completion window says so.
-const PATIENCE: Duration = Duration::from_secs(3600);
 
 /// One database.
 #[derive(Debug, Clone, Serialize)]
@@ -74,12 +71,15 @@ impl Health {
                 fleet.tasks.iter().filter(|t| t.database.as_deref() == Some(name)).collect();
             let taken = |of: &mut HashMap<String, Vec<Run>>| of.remove(name).unwrap_or_default();
             let points = points.remove(name).unwrap_or_default();
+            let backup = tasks.iter().find(|t| t.kind == TaskKind::Backup);
+            let overdue_since = backup.map(|t| shared.history.overdue(t, now)).transpose()?.flatten();
             let mut next = BTreeMap::new();
             for task in &tasks {
-                next.extend(next_of(shared, task, now)?.map(|at| (task.kind, at)));
+                next.extend(shared.history.next_run(task, now)?.map(|at| (task.kind, at.max(now))));
             }
-            let known = Known { points, last: taken(&mut last), running: taken(&mut open), next };
-            Ok(Health::of(member, &tasks, known, shared.began, now))
+            let known =
+                Known { points, last: taken(&mut last), running: taken(&mut open), next, overdue_since };
+            Ok(Health::of(member, &tasks, known))
         };
         fleet.members.iter().map(health).collect()
     }
@@ -89,8 +89,8 @@ impl Health {
         self.problems.iter().map(|p| p.severity).max()
     }
 
-    fn of(member: &Member, tasks: &[&Task], known: Known, began: Timestamp, now: Timestamp) -> Health {
-        let Known { points, last, running, next } = known;
+    fn of(member: &Member, tasks: &[&Task], known: Known) -> Health {
+        let Known { points, last, running, next, overdue_since } = known;
         let kept: Vec<&RecoveryPoint> = points.iter().filter(|p| p.state != PointState::Deleted).collect();
         let is_proven = |p: &RecoveryPoint| p.proven.is_some() && p.drill_failed <= p.proven;
         let newest = kept.first().map(|p| (*p).clone());
@@ -102,7 +102,7 @@ impl Health {
             last: last.into_iter().filter(|r| r.state != RunState::Skipped).map(|r| (r.kind, r)).collect(),
             running,
             next,
-            overdue_since: overdue_since(tasks, newest.as_ref().map_or(began, |p| p.started), now),
+            overdue_since,
             problems: Vec::new(),
             trend: points.iter().take(TREND).rev().cloned().collect(),
             newest,
@@ -119,25 +119,5 @@ struct Known {
     last: Vec<Run>,
     running: Vec<Run>,
     next: BTreeMap<TaskKind, Timestamp>,
-}
-
-/// When a task runs next. A rate counts from the time before.
-fn next_of(shared: &Shared, task: &Task, now: Timestamp) -> Result<Option<Timestamp>> {
-    let Some(schedule) = &task.schedule else { return Ok(None) };
-    let from = match schedule.rate() {
-        None => now,
-        Some(_) => match shared.history.mark(&format!("schedule:{}", task.id))? {
-            Some(mark) => mark,
-            None => return Ok(Some(now)),
-        },
-    };
-    Ok(schedule.next_after(from).map(|next| next.max(now)))
-}
-
-/// The time at which a backup should have come and did not, with some patience. `from` is when the newest one began.
-fn overdue_since(tasks: &[&Task], from: Timestamp, now: Timestamp) -> Option<Timestamp> {
-    let task = tasks.iter().find(|t| t.kind == TaskKind::Backup)?;
-    let due = task.schedule.as_ref()?.next_after(from)?;
-    let patience = task.windows.completion.unwrap_or(PATIENCE);
-    (due + patience < now).then_some(due)
+    overdue_since: Option<Timestamp>,
 }

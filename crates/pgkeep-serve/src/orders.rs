@@ -11,8 +11,7 @@ use crate::supervisor::Outcome;
 /// One thing asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Order {
-    /// Run a task now. Words that begin with an option come after the task's own (`--dry-run` of a prune); others take the
-    /// place of all of them but the command's name (an id, for a drill of that backup).
+    /// Run a task now. Further words go to the command, see [`Task::words_with`](crate::Task::words_with).
     Run {
         /// The id that the run is to have.
         run: RunId,

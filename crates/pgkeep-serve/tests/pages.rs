@@ -95,11 +95,13 @@ fn orders_become_the_words_of_a_command() {
     );
     assert_eq!(
         words(&[&shop("drill")[..], &[("backup", BACKUP)]].concat()),
-        Ok(format!("shop/drill: {BACKUP}"))
+        Ok(format!("shop/drill: {BACKUP} --store offsite"))
     );
     assert_eq!(
         words(&[&shop("restore")[..], &[("backup", BACKUP), ("tables", "orders, a b")]].concat()),
-        Ok(format!("shop/restore: {BACKUP} --into throwaway --table=orders --table=a --table=b"))
+        Ok(format!(
+            "shop/restore: {BACKUP} --store offsite --into throwaway --table=orders --table=a --table=b"
+        ))
     );
     assert_eq!(words(&shop("restore")), Err(400));
     assert_eq!(words(&[&shop("drill")[..], &[("backup", "--into=postgres://x")]].concat()), Err(400));

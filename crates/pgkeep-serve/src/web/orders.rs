@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use jiff::Timestamp;
 use serde::Deserialize;
 
+use super::pages::restore::throwaway_words;
 use super::pages::{Failed, path};
 use super::site::{Site, Visitor};
 use crate::fleet::TaskKind;
@@ -35,9 +36,12 @@ pub(super) async fn run(
     Extension(visitor): Extension<Visitor>,
     Form(fields): Form<RunFields>,
 ) -> Result<Response, Failed> {
-    let words = words(&fields)?;
     let fleet = site.shared.fleet();
     let kind = TaskKind::of(&fields.kind);
+    let member = fleet.members.iter().find(|m| m.name == fields.database);
+    let stores: Vec<&str> =
+        member.into_iter().flat_map(|m| m.stores.iter().map(|s| s.name.as_str())).collect();
+    let words = words(&fields, &stores)?;
     let task = fleet
         .tasks
         .iter()
@@ -49,21 +53,21 @@ pub(super) async fn run(
     Ok(Redirect::to(&path(&["runs", &run.0])).into_response())
 }
 
-/// What follows the task's own words.
-fn words(fields: &RunFields) -> Result<Vec<String>, Failed> {
-    let bad = |why: &str| Err(Failed::Bad(why.into()));
-    let is_id =
-        |id: &str| id.starts_with(|c: char| c.is_ascii_alphanumeric()) && !id.contains(char::is_whitespace);
-    match (TaskKind::of(&fields.kind), fields.backup.as_str()) {
-        (Some(TaskKind::Restore), id) if is_id(id) => {
-            Ok([vec![id.to_owned()], super::pages::restore::throwaway_words(&fields.tables)].concat())
-        }
-        (Some(TaskKind::Restore), _) => bad("A restore needs the id of a backup."),
-        (Some(TaskKind::Drill | TaskKind::Verify), id) if is_id(id) => Ok(vec![id.to_owned()]),
-        (_, "") if fields.dry_run.is_some() => Ok(vec!["--dry-run".into()]),
-        (_, "") => Ok(Vec::new()),
-        _ => bad("This is not the id of a backup."),
+/// What goes with the task's own words: a backup is looked for in these stores.
+fn words(fields: &RunFields, stores: &[&str]) -> Result<Vec<String>, Failed> {
+    let kind = TaskKind::of(&fields.kind);
+    let id = fields.backup.as_str();
+    if id.is_empty() && kind != Some(TaskKind::Restore) {
+        return Ok(fields.dry_run.iter().map(|_| "--dry-run".to_owned()).collect());
     }
+    let is_id = id.starts_with(|c: char| c.is_ascii_alphanumeric()) && !id.contains(char::is_whitespace);
+    let more = match kind {
+        Some(TaskKind::Restore) if is_id => throwaway_words(&fields.tables),
+        Some(TaskKind::Drill | TaskKind::Verify) if is_id => Vec::new(),
+        _ => return Err(Failed::Bad("This needs the id of a backup.".into())),
+    };
+    let stores = stores.iter().flat_map(|store| ["--store".to_owned(), (*store).to_owned()]);
+    Ok(std::iter::once(id.to_owned()).chain(stores).chain(more).collect())
 }
 
 /// A run to be stopped.

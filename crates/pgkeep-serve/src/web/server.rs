@@ -25,7 +25,7 @@ const FAREWELL: Duration = Duration::from_secs(3);
 
 /// The server, which answers until it is stopped.
 pub struct Web {
-    address: SocketAddr,
+    url: String,
     handle: Handle<SocketAddr>,
     thread: JoinHandle<()>,
 }
@@ -57,6 +57,10 @@ impl Web {
             .build()
             .map_err(system)?;
         let tls = site.certificate.clone().map(tls::config).transpose().map_err(ServeError::Config)?;
+        let url = match &site.external {
+            Some(external) => external.to_string(),
+            None => format!("{}://{address}", if tls.is_some() { "https" } else { "http" }),
+        };
         let handle = Handle::new();
         let service = router(site).into_make_service_with_connect_info::<SocketAddr>();
         let serving = {
@@ -77,12 +81,12 @@ impl Web {
         let thread = std::thread::Builder::new().name("web".into());
         // Once it listens, nothing makes it end but `stop`.
         let thread = thread.spawn(move || drop(runtime.block_on(serving))).map_err(system)?;
-        Ok(Web { address, handle, thread })
+        Ok(Web { url, handle, thread })
     }
 
-    /// The address that it listens on.
-    pub fn address(&self) -> SocketAddr {
-        self.address
+    /// Where it is.
+    pub fn url(&self) -> &str {
+        &self.url
     }
 
     /// Ends it, after what is being answered.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
+use pgkeep_keep::retention::Policy;
 use pgkeep_schedule::Schedule;
 use pgkeep_serve::{
     Fleet, History, Inbox, Limits, Member, Orders, PointState, Progress, RecoveryPoint, Retries, Run, RunId,
@@ -58,9 +59,14 @@ fn made(store: &Path, now: Timestamp, troubled: bool, databases: &[(&str, f64)])
     let history = History::in_memory().unwrap();
     let mut fleet = Fleet { limits: Limits::default(), ..Fleet::default() };
     for (i, (name, megabytes)) in databases.iter().enumerate() {
-        let store = StoreUrl { name: "offsite".into(), url: store.to_str().unwrap().into() };
+        let store = StoreUrl {
+            name: "offsite".into(),
+            url: store.to_str().unwrap().into(),
+            retention: Policy::default(),
+        };
         fleet.members.push(Member {
             name: (*name).into(),
+            kept_as: (*name).into(),
             host: format!("db{}.example.com:5432", i % 3 + 1),
             stores: vec![store],
             production: i < 2,
@@ -114,6 +120,7 @@ fn tasks(name: &str, i: usize, with_schedule: bool) -> Vec<Task> {
         database: Some(name.into()),
         words: vec![kind.as_str().into(), name.into()],
         schedule: time.filter(|_| with_schedule).map(|t| Schedule::parse(&t, TimeZone::UTC).unwrap()),
+        jitter: Duration::ZERO,
         windows: Windows {
             start: Some(Duration::from_secs(3600)),
             completion: Some(Duration::from_secs(4 * 3600)),

@@ -64,9 +64,8 @@ impl Site {
         let mut watchers = Watchers::default();
         watchers.add(acts.clone());
         let web = Web::start(options, shared.clone(), watchers).unwrap();
-        let scheme = if options.tls.is_some() { "https" } else { "http" };
         let client = Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-        let url = format!("{scheme}://{}", web.address());
+        let url = web.url().to_owned();
         Site { shared, inbox: Mutex::new(inbox), acts, url, client, web: Some(web) }
     }
 

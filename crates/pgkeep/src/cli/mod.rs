@@ -23,6 +23,7 @@ mod serve;
 mod show;
 mod status;
 mod sync;
+mod user;
 mod verify;
 
 use std::path::PathBuf;
@@ -90,6 +91,8 @@ enum Command {
     Serve(Box<serve::Options>),
     /// Show what the daemon does, and whether all is well
     Status(status::Options),
+    /// Make the line of a user who may sign in to the dashboard; the password comes from standard input
+    User(user::Options),
     /// Print the SQL that makes a role for backups
     Role(role::Options),
     /// Write a commented configuration file
@@ -146,9 +149,12 @@ fn wants_json(command: &Command) -> bool {
         Command::Notify(o) => o.json(),
         Command::Serve(o) => o.json,
         Command::Status(o) => o.json,
-        Command::Role(_) | Command::Init(_) | Command::Config(_) | Command::Completions(_) | Command::Man => {
-            false
-        }
+        Command::User(_)
+        | Command::Role(_)
+        | Command::Init(_)
+        | Command::Config(_)
+        | Command::Completions(_)
+        | Command::Man => false,
     }
 }
 
@@ -177,6 +183,7 @@ fn layered(cli: Cli) -> Result<(Cli, Config)> {
         | Command::Drill(_)
         | Command::Compare(_)
         | Command::Check(_)
+        | Command::User(_)
         | Command::Role(_)
         | Command::Prune(_)
         | Command::Adopt(_)
@@ -208,6 +215,7 @@ fn run(cli: Cli, config: &Config) -> Result<()> {
         Command::Notify(options) => notify::run(&options, config),
         Command::Serve(options) => serve::run(&options, cli.config.as_deref()),
         Command::Status(options) => status::run(&options, cli.config.as_deref()),
+        Command::User(options) => user::run(&options),
         Command::Role(options) => role::run(&options, config),
         Command::Init(options) => init::run(&options),
         Command::Config(options) => config::run(&options, cli.config.as_deref()),

@@ -2,12 +2,14 @@
 
 mod flags;
 mod fleet;
+mod web;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Parser;
 use jiff::Timestamp;
+use pgkeep_serve::web::Web;
 use pgkeep_serve::{Daemon, DaemonOptions, FleetSource, Watchers};
 use serde_json::json;
 
@@ -19,6 +21,7 @@ use crate::signals;
 use crate::state;
 pub(super) use flags::ScheduleFlags;
 pub(super) use fleet::Configured;
+use web::WebFlags;
 
 /// Options of `serve`.
 #[derive(Parser)]
@@ -45,6 +48,8 @@ pub(super) struct Options {
     /// With --next: print JSON, a line for each run
     #[arg(long, requires = "next", help_heading = THIS_RUN)]
     pub(super) json: bool,
+    #[command(flatten)]
+    web: WebFlags,
     #[command(flatten)]
     schedule: ScheduleFlags,
 }
@@ -74,7 +79,17 @@ pub(super) fn run(options: &Options, named: Option<&Path>) -> Result<()> {
     let databases = plural(fleet.members.len() as u64, "database");
     let scheduled = fleet.tasks.iter().filter(|t| t.schedule.is_some()).count() as u64;
     warn(format!("pgkeep: serving {databases}, {}", plural(scheduled, "scheduled task")));
-    Ok(daemon.run(&Watchers::default())?)
+    let watchers = Watchers::default();
+    let web = options.web.options()?;
+    let web = web.map(|web| Web::start(&web, shared.clone(), watchers.clone())).transpose()?;
+    if let Some(web) = &web {
+        warn(format!("pgkeep: dashboard at {}", web.url()));
+    }
+    let done = daemon.run(&watchers);
+    if let Some(web) = web {
+        web.stop();
+    }
+    Ok(done?)
 }
 
 /// Prints when what would run next.

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use maud::{Markup, html};
 use pgkeep_keep::drill::{DrillVerdict, Drilled, drills};
-use pgkeep_keep::{Catalogue, Manifest, TableReport, Wanted as Which};
+use pgkeep_keep::{Catalogue, Manifest, TableReport};
 use pgkeep_store::Store;
 use serde::Deserialize;
 
@@ -41,26 +41,28 @@ pub(super) struct Copy {
 /// Reads a backup from the first store that has it, and tells which have.
 pub(super) fn read(site: &Site, name: &str, id: &str) -> Result<(Kept, Vec<Copy>), Failed> {
     let fleet = site.shared.fleet();
-    let stores = fleet.members.iter().find(|m| m.name == name).map(|m| m.stores.clone()).unwrap_or_default();
-    let which = Which::Id(format!("{name}/{id}"));
+    let member = fleet.members.iter().find(|m| m.name == name);
+    let member = member.ok_or_else(|| Failed::NotFound("No database of this name is configured.".into()))?;
+    let below = format!("{}/", member.kept_as);
     let (mut found, mut copies) = (None, Vec::new());
-    for at in stores {
-        let look = || -> pgkeep_keep::Result<Kept> {
+    for at in &member.stores {
+        let look = || -> pgkeep_keep::Result<Option<Kept>> {
             let catalogue = Catalogue::new(Store::open(&at.url)?);
-            let listed = catalogue.find(&which)?;
+            let mut listed = catalogue.survey(&below)?.backups.into_iter();
+            let Some(listed) = listed.find(|l| l.id.as_str() == id) else { return Ok(None) };
             let manifest = catalogue.manifest(&listed)?;
             let stem = format!("{}/{}", listed.name, listed.id);
-            Ok(Kept { store: catalogue.store().clone(), manifest, stem })
+            Ok(Some(Kept { store: catalogue.store().clone(), manifest, stem }))
         };
         let there = match look() {
-            Ok(kept) => {
+            Ok(Some(kept)) => {
                 found.get_or_insert(kept);
                 Ok(true)
             }
-            Err(pgkeep_keep::KeepError::NoSuchBackup { .. }) => Ok(false),
+            Ok(None) => Ok(false),
             Err(e) => Err(e.to_string()),
         };
-        copies.push(Copy { store: at.name, there });
+        copies.push(Copy { store: at.name.clone(), there });
     }
     match found {
         Some(kept) => Ok((kept, copies)),
