@@ -2,6 +2,7 @@
 
 use pgkeep_engine::{EngineError, ErrorKind};
 use pgkeep_keep::KeepError;
+use pgkeep_serve::ServeError;
 use pgkeep_store::StoreError;
 use serde::Serialize;
 
@@ -86,6 +87,15 @@ impl From<StoreError> for Failure {
             _ => Exit::Store,
         };
         Failure::new(exit, "store", e.to_string())
+    }
+}
+
+impl From<ServeError> for Failure {
+    fn from(e: ServeError) -> Failure {
+        match e {
+            ServeError::Config(message) => Failure::usage(message),
+            other => Failure::new(Exit::Failed, "failed", other.to_string()),
+        }
     }
 }
 

@@ -7,6 +7,7 @@ mod failure;
 mod filters;
 mod job;
 mod keys;
+mod notify;
 mod production;
 mod resolve;
 mod retention;
@@ -14,6 +15,7 @@ mod rules;
 mod sealed;
 mod show;
 mod signals;
+mod state;
 mod stores;
 mod target;
 

@@ -15,10 +15,11 @@ use super::layers::{parse_alone, parse_with};
 use crate::config::Config;
 use crate::config::keys::THIS_RUN;
 use crate::failure::{Exit, Failure, Result};
+use crate::notify::NotifyFlags;
 use crate::retention::{RetentionFlags, parsed};
 use crate::show::warn;
 use crate::signals;
-use crate::stores::{StoreFlags, StoreName};
+use crate::stores::{Holdings, StoreFlags, StoreName};
 use told::Told;
 
 /// Options of `prune`.
@@ -34,6 +35,8 @@ pub(super) struct Options {
     /// How long data without a manifest, and versions of what was deleted, may lie before they are removed
     #[arg(long, value_name = "TIME", default_value = "24h", help_heading = "Store")]
     grace: String,
+    #[command(flatten)]
+    notify: NotifyFlags,
     /// Print JSON, one object for each store
     #[arg(long)]
     pub(super) json: bool,
@@ -42,6 +45,11 @@ pub(super) struct Options {
 }
 
 pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
+    let names = Some(options.names.join(", ")).filter(|names| !names.is_empty());
+    options.notify.told(config, "prune", names.as_deref(), || prune(options, config))
+}
+
+fn prune(options: &Options, config: &Config) -> Result<()> {
     let cancel = signals::cancel_on_signals().map_err(|e| Failure::usage(format!("signal handlers: {e}")))?;
     let stores = options.store.named(config)?;
     let mut first = None;
@@ -180,8 +188,13 @@ fn policy_of(options: &Options, config: &Config, store: &StoreName, name: &str) 
     }
 }
 
-/// The policy that the configuration and the environment alone say.
-pub(super) fn policy_in(config: &Config, store: &str, name: &str) -> Result<Policy> {
+/// The policies that the configuration and the environment alone say, by a store's place among these and by name.
+pub(super) fn policies(config: &Config, holdings: &Holdings) -> impl Fn(usize, &str) -> Result<Policy> {
+    |store, name| policy_in(config, &holdings.stores[store].name, name)
+}
+
+/// The policy that the configuration and the environment alone say for a name in a store.
+pub(in crate::cli) fn policy_in(config: &Config, store: &str, name: &str) -> Result<Policy> {
     match parse_alone("prune", &config.settings_in(entry_of(config, name), store))?.command {
         Command::Prune(own) => own.rules.policy(),
         _ => Ok(Policy::default()),
@@ -189,7 +202,7 @@ pub(super) fn policy_in(config: &Config, store: &str, name: &str) -> Result<Poli
 }
 
 /// The configured database that a name belongs to.
-fn entry_of<'n>(config: &Config, name: &'n str) -> Option<&'n str> {
+pub(super) fn entry_of<'n>(config: &Config, name: &'n str) -> Option<&'n str> {
     let server = name.split('/').next().unwrap_or(name);
     [name, server].into_iter().find(|n| config.databases.contains_key(*n))
 }

@@ -45,10 +45,23 @@ pub(crate) fn target<'c>(words: &'c str, flags: &PasswordFlags, config: &'c Conf
         None if is_place(words) => words.to_owned(),
         None => return Err(config.unknown_database(words)),
     };
-    let configured = entry.and_then(|(name, d)| Some(d.password.as_ref()?.expanded(name)));
+    let configured = entry.and_then(|(name, d)| {
+        Some(d.password.as_ref()?.expanded(&format!("the password of database \"{name}\"")))
+    });
     let source = flags.source()?.map(Ok).or(configured).transpose()?;
     let info = connection(&url, source.as_ref(), flags.region.as_deref())?;
     Ok(Target { name, info })
+}
+
+/// Asks a source for a secret that is no database's; `place` is named when a variable of the source is not set.
+///
+/// # Errors
+/// What AWS, a command or a file said instead of giving it.
+pub(crate) fn secret(source: &PasswordSource, place: &str) -> Result<String> {
+    match source.expanded(place)?.read(None)? {
+        Password::Text(text) => Ok(text),
+        Password::Ask(ask) => Ok(ask()?),
+    }
 }
 
 /// Where a configured database is, without its password; `None` where only its secret says it.
@@ -60,6 +73,14 @@ pub(crate) fn place(name: &str, config: &Config) -> Result<Option<ConnInfo>> {
     let url = expand(url, &format!("the URL of database \"{name}\""))?;
     let string = if rds::is_rds(&url) { rds::place(&url, None)?.0 } else { ConnString::of(&url) };
     Ok(Some(ConnInfo::parse(&string.text())?))
+}
+
+/// Host and port of a configured database, without asking anybody: the name where only RDS or a secret knows them.
+pub(crate) fn host(name: &str, config: &Config) -> String {
+    let url = config.databases.get(name).and_then(|d| d.url.as_deref());
+    let url = url.and_then(|url| expand(url, "url").ok()).filter(|url| !rds::is_rds(url));
+    let info = url.and_then(|url| ConnInfo::parse(&ConnString::of(&url).text()).ok());
+    info.map_or_else(|| name.to_owned(), |info| format!("{}:{}", info.host, info.port))
 }
 
 fn connection(url: &str, source: Option<&PasswordSource>, region: Option<&str>) -> Result<ConnInfo> {
