@@ -163,7 +163,8 @@ fn wants_json(command: &Command) -> bool {
 /// its database; those that take several databases ask for each one's entry themselves.
 fn layered(cli: Cli) -> Result<(Cli, Config)> {
     let entry = match &cli.command {
-        Command::Completions(_)
+        Command::User(_)
+        | Command::Completions(_)
         | Command::Man
         | Command::Init(_)
         | Command::Config(_)
@@ -184,7 +185,6 @@ fn layered(cli: Cli) -> Result<(Cli, Config)> {
         | Command::Drill(_)
         | Command::Compare(_)
         | Command::Check(_)
-        | Command::User(_)
         | Command::Role(_)
         | Command::Prune(_)
         | Command::Adopt(_)
