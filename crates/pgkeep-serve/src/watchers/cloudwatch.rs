@@ -159,3 +159,49 @@ fn ages(points: &[RecoveryPoint], now: Timestamp) -> Vec<Metric> {
     metrics.extend(oldest.map(|age| metric("SnapshotAge", age, None)));
     metrics
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn point(name: &str, hour: i64, proven: Option<i64>, state: PointState) -> RecoveryPoint {
+        let at = |hour: i64| Timestamp::from_second(hour * 3600).unwrap();
+        RecoveryPoint {
+            name: name.into(),
+            id: hour.to_string(),
+            state,
+            started: at(hour),
+            finished: at(hour),
+            size: 1,
+            rows: 1,
+            proven: proven.map(at),
+            drill_failed: None,
+            held: false,
+            stores: Vec::new(),
+            missing: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn ages_are_hours_of_the_newest_that_is_there_and_the_oldest_of_these_for_all() {
+        let points = [
+            point("shop", 10, Some(12), PointState::Stored),
+            point("shop", 15, None, PointState::Stored),
+            point("shop", 19, Some(19), PointState::Deleted),
+            point("crm", 2, None, PointState::Expired),
+        ];
+        let told: Vec<(&str, Option<String>, f64)> = ages(&points, Timestamp::from_second(20 * 3600).unwrap())
+            .into_iter()
+            .map(|m| (m.name, m.dimensions.into_iter().next().map(|(_, value)| value), m.value))
+            .collect();
+        let of = |name: &str| Some(name.to_owned());
+        let wanted = [
+            ("SnapshotAge", of("crm"), 18.0),
+            ("SnapshotAge", of("shop"), 5.0),
+            ("ProvenAge", of("shop"), 8.0),
+            ("SnapshotAge", None, 18.0),
+        ];
+        assert_eq!(told, wanted);
+    }
+}
