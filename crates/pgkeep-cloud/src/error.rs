@@ -92,7 +92,7 @@ impl Asked<'_> {
         let said = e.message().unwrap_or("no reason given");
         let new = |kind| CloudError::new(kind, &self.what, format!("{said} ({code})"));
         match code {
-            "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" | "NotAuthorized" => {
+            "AccessDenied" | "AccessDeniedException" | "AuthorizationError" | "AuthorizationErrorException" | "UnauthorizedOperation" | "NotAuthorized" => {
                 new(CloudErrorKind::Denied).hint(format!(
                     "allow {} on it in the IAM policy of whoever runs pgkeep (for a key of KMS kms:Decrypt too)",
                     self.action
@@ -108,6 +108,8 @@ impl Asked<'_> {
             | "MissingAuthenticationToken" => new(CloudErrorKind::Credentials)
                 .hint("the AWS credentials are wrong or expired: `aws sts get-caller-identity` tells whose they are"),
             "ResourceNotFoundException"
+            | "NotFound"
+            | "NotFoundException"
             | "ParameterNotFound"
             | "ParameterVersionNotFound"
             | "DBInstanceNotFound"

@@ -1,4 +1,5 @@
-//! What AWS knows about databases: secrets, parameters, IAM tokens, RDS instances and Aurora clusters.
+//! What AWS knows about databases (secrets, parameters, IAM tokens, RDS instances and Aurora clusters), and where it is told
+//! about them: SNS, SES, CloudWatch.
 //!
 //! Blocking calls over the AWS SDK. Credentials come from its whole chain (environment, profiles, SSO, web identity,
 //! container and instance roles), the region from the caller or that chain, and `AWS_ENDPOINT_URL` or
@@ -6,6 +7,8 @@
 
 mod account;
 mod error;
+mod message;
+mod metrics;
 mod parameter;
 mod rds;
 mod runtime;
@@ -14,5 +17,6 @@ mod token;
 
 pub use account::Account;
 pub use error::{CloudError, CloudErrorKind, Result};
+pub use metrics::{Metric, Unit};
 pub use rds::{RdsPlace, Role};
 pub use secret::Secret;

@@ -1,53 +1,28 @@
 //! Who is told of what: channels such as Slack, e-mail and SNS, and the rules by which they are told.
+//!
+//! An [`Event`] is something that people may want to know. A [`Channel`] is one place where it can be told: it has
+//! [`Rules`] that say which events it wants, and a kind (`slack`, `smtp` …, all in [`KINDS`]) that knows the other end's
+//! form. The words are made once, as a [`Message`]; each kind only puts them into its form and within its limits.
+//! [`Notifications`] delivers: a thread and a bounded queue for each channel, so that none waits for another and nothing
+//! waits for any.
 
-use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+mod channel;
+mod channels;
+mod delivery;
+mod error;
+mod event;
+mod http;
+mod message;
+mod rules;
+mod settings;
+mod template;
+mod words;
 
-/// Something that people may want to know.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Event {
-    /// What happened.
-    pub kind: EventKind,
-    /// The database that it is about.
-    pub database: Option<String>,
-    /// The run's id.
-    pub run: Option<String>,
-    /// The backup's id.
-    pub backup: Option<String>,
-    /// The task's kind, such as `backup`.
-    pub task: String,
-    /// When.
-    pub at: Timestamp,
-    /// One sentence: what happened.
-    pub summary: String,
-    /// Why, as far as known.
-    pub why: Option<String>,
-    /// What to do next.
-    pub hint: Option<String>,
-    /// Where the log is.
-    pub log: Option<String>,
-    /// Figures worth telling: size, rows, seconds.
-    pub facts: Vec<(String, String)>,
-}
-
-/// Kinds of events.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum EventKind {
-    /// A run begins (for pings).
-    Started,
-    /// A run succeeded.
-    Success,
-    /// A run failed.
-    Failure,
-    /// A run succeeded after one that had failed.
-    Recovered,
-    /// The newest backup is older than the schedule says.
-    Overdue,
-    /// A drill found a difference, or did not come to its end.
-    DrillFailed,
-    /// Prune kept everything because backups fail to come, or could not delete.
-    RetentionBlocked,
-    /// A store lacks its copy.
-    CopyDegraded,
-}
+pub use channel::Channel;
+pub use channels::{COMMON, Field, KINDS, Kind, kind};
+pub use delivery::{Listener, Notifications};
+pub use error::{Retry, SendError};
+pub use event::{Event, EventKind};
+pub use message::{Message, Severity};
+pub use rules::Rules;
+pub use settings::Settings;

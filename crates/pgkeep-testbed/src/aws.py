@@ -1,6 +1,7 @@
 """What tests need of AWS's control plane, by AWS's own library. The first argument is the endpoint."""
 
 import datetime
+import json
 import sys
 import urllib.request
 from unittest import mock
@@ -39,6 +40,22 @@ def main(endpoint, action, *words):
         urllib.request.urlopen(urllib.request.Request(endpoint + "/moto-api/reset-auth", data=b"0",
                                                       headers={"Content-Type": "text/plain"}))
         print(key["AccessKeyId"], key["SecretAccessKey"])
+    elif action == "topic":
+        # With a queue that gets what is published.
+        arn = client("sns").create_topic(Name=words[0])["TopicArn"]
+        queue = client("sqs").create_queue(QueueName=words[0])["QueueUrl"]
+        got = client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]
+        client("sns").subscribe(TopicArn=arn, Protocol="sqs", Endpoint=got["QueueArn"])
+        print(arn)
+    elif action == "published":
+        queue = client("sqs").get_queue_url(QueueName=words[0])["QueueUrl"]
+        for message in client("sqs").receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", []):
+            print(message["Body"])
+    elif action == "sender":
+        client("ses").verify_email_identity(EmailAddress=words[0])
+    elif action == "mails":
+        with urllib.request.urlopen(endpoint + "/moto-api/data.json") as data:
+            print(json.dumps(json.load(data)["ses"].get("Message", [])))
     elif action == "token":
         host, port, user, seconds = words
         now = datetime.datetime.fromtimestamp(int(seconds), datetime.timezone.utc)

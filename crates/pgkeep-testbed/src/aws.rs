@@ -96,6 +96,29 @@ impl Aws {
         self.call(&["token", host, &port.to_string(), user, &time.to_string()])
     }
 
+    /// Makes an SNS topic with a queue of SQS behind it; its ARN.
+    #[must_use]
+    pub fn topic(&self, name: &str) -> String {
+        self.call(&["topic", name])
+    }
+
+    /// What was published to the topic, a line of JSON each.
+    #[must_use]
+    pub fn published(&self, topic: &str) -> String {
+        self.call(&["published", topic])
+    }
+
+    /// Lets SES send mail from this address.
+    pub fn sender(&self, address: &str) {
+        self.call(&["sender", address]);
+    }
+
+    /// The mails that SES has sent, as JSON.
+    #[must_use]
+    pub fn mails(&self) -> String {
+        self.call(&["mails"])
+    }
+
     fn call(&self, words: &[&str]) -> String {
         let mut command = python();
         command.envs(self.environment()).env("AWS_DEFAULT_REGION", Self::REGION).env_remove("AWS_PROFILE");

@@ -7,6 +7,7 @@ mod failure;
 mod filters;
 mod job;
 mod keys;
+mod notify;
 mod production;
 mod resolve;
 mod retention;

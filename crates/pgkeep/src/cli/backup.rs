@@ -19,15 +19,16 @@ use pgkeep_keep::{Format, GlobalsRecord, KeyTemplate, Manifest, archive_url, saf
 use pgkeep_store::Store;
 use serde_json::json;
 
-use super::Command;
 use super::format::{FormatName, compression};
 use super::layers::parse_with;
+use super::{Cli, Command};
 use crate::config::Config;
 use crate::connect::{self, PasswordFlags, Target};
 use crate::failure::{Exit, Failure, Result};
 use crate::filters::Filters;
 use crate::job::BackupJob;
 use crate::keys::EncryptFlags;
+use crate::notify::NotifyFlags;
 use crate::rules::RuleFlags;
 use crate::show::{Display, ProgressMode, bytes, count, duration, plural, print, print_json, warn};
 use crate::signals;
@@ -99,6 +100,8 @@ pub(super) struct Options {
     #[arg(long, value_enum, default_value = "auto")]
     progress: ProgressMode,
     #[command(flatten)]
+    notify: NotifyFlags,
+    #[command(flatten)]
     encrypt: EncryptFlags,
     #[command(flatten)]
     filters: Filters,
@@ -151,14 +154,16 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
 
 /// Backs up one database, by the options of its own entry if it has one.
 fn backup(options: &Options, config: &Config, words: &str, cancel: &Cancel) -> Result<()> {
-    let target = connect::target(words, &options.password, config)?;
-    match target.name {
-        Some(name) => match parse_with(&config.settings_of(Some(name)))?.command {
-            Command::Backup(own) => back_up(&own, &target, config, cancel),
-            _ => back_up(options, &target, config, cancel),
-        },
-        None => back_up(options, &target, config, cancel),
-    }
+    let entry = config.databases.contains_key(words).then_some(words);
+    let own = match entry.map(|name| parse_with(&config.settings_of(Some(name)))).transpose()? {
+        Some(Cli { command: Command::Backup(own), .. }) => Some(own),
+        _ => None,
+    };
+    let options = own.as_deref().unwrap_or(options);
+    options.notify.told(config, "backup", options.name.as_deref().or(entry), || {
+        let target = connect::target(words, &options.password, config)?;
+        back_up(options, &target, config, cancel)
+    })
 }
 
 fn back_up(options: &Options, target: &Target<'_>, config: &Config, cancel: &Cancel) -> Result<()> {

@@ -9,6 +9,7 @@ use super::layers::try_settings;
 use crate::config::{Config, expand::expand, parse, place, read, schema::schema};
 use crate::failure::{Exit, Failure, Result};
 use crate::keys::{self, EncryptFlags};
+use crate::notify;
 use crate::show::{plural, print, print_json, warn};
 use crate::stores::named;
 
@@ -90,12 +91,20 @@ fn meaning(config: &Config, errors: &mut Vec<String>, warnings: &mut Vec<String>
             errors.push(format!("store \"{name}\": {}", e.message));
         }
     }
+    for (name, entry) in &config.notify {
+        match notify::check(name, entry) {
+            Ok(unset) => warnings.extend(unset),
+            Err(why) => errors.push(format!("notify \"{name}\": {why}")),
+        }
+    }
     let entries = config.databases.keys().map(|name| Some(name.as_str()));
     for entry in std::iter::once(None).chain(entries) {
         let settings = config.settings_of(entry);
         let words = ["to", "store"].iter().find_map(|key| settings.get(*key)).cloned().unwrap_or_default();
         let literal: Vec<String> = words.into_iter().filter(|w| !w.contains("${")).collect();
-        let tried = try_settings(&settings).and_then(|()| named(&literal, config).map(drop));
+        let tried = try_settings(&settings)
+            .and_then(|()| named(&literal, config).map(drop))
+            .and_then(|()| notify::known(settings.get("notify").into_iter().flatten(), config));
         if let Err(e) = tried {
             let message = match entry {
                 Some(name) => format!("database \"{name}\": {}", e.message),

@@ -23,6 +23,7 @@ use crate::connect::{self, PasswordFlags};
 use crate::failure::{Exit, Failure, Result};
 use crate::job::{DrillJob, Drilled};
 use crate::keys::IdentityFlags;
+use crate::notify::NotifyFlags;
 use crate::resolve::{Found, resolve};
 use crate::show::{Display, ProgressMode, bytes, duration, plural, print, print_json, warn};
 use crate::signals;
@@ -68,6 +69,8 @@ pub(super) struct Options {
     /// The public key for --verify-record [default: that of --drill-key]
     #[arg(long, value_name = "FILE", help_heading = THIS_RUN, requires = "verify_record")]
     public_key: Option<PathBuf>,
+    #[command(flatten)]
+    notify: NotifyFlags,
     /// Print the result as JSON, one line for each backup
     #[arg(long)]
     pub(super) json: bool,
@@ -90,10 +93,13 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
     let mut failures = Vec::new();
     for words in &options.backups {
         let name = words.split('@').next().unwrap_or(words);
-        let done = match parse_with(&config.settings_of(Some(name)))?.command {
-            Command::Drill(own) => drill(&own, words, config, &cancel),
-            _ => drill(options, words, config, &cancel),
+        let own = match parse_with(&config.settings_of(Some(name)))?.command {
+            Command::Drill(own) => Some(own),
+            _ => None,
         };
+        let options = own.as_ref().unwrap_or(options);
+        let done =
+            options.notify.told(config, "drill", Some(name), || drill(options, words, config, &cancel));
         if let Err(failure) = done {
             if options.backups.len() == 1 {
                 return Err(failure);

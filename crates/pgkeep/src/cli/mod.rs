@@ -15,6 +15,7 @@ mod init;
 mod key;
 pub(crate) mod layers;
 mod list;
+mod notify;
 mod prune;
 mod restore;
 mod role;
@@ -95,6 +96,8 @@ enum Command {
     Init(init::Options),
     /// Check the configuration file, or print its JSON schema
     Config(config::Options),
+    /// Try the channels by which people are told
+    Notify(notify::Options),
     /// Print shell completions
     Completions(completions::Options),
     /// Print the manual page
@@ -140,6 +143,7 @@ fn wants_json(command: &Command) -> bool {
         Command::Adopt(o) => o.json,
         Command::Check(o) => o.json,
         Command::Key(o) => o.json,
+        Command::Notify(o) => o.json(),
         Command::Serve(o) => o.json,
         Command::Status(o) => o.json,
         Command::Role(_) | Command::Init(_) | Command::Config(_) | Command::Completions(_) | Command::Man => {
@@ -169,6 +173,7 @@ fn layered(cli: Cli) -> Result<(Cli, Config)> {
         Command::Backup(_)
         | Command::Serve(_)
         | Command::Key(_)
+        | Command::Notify(_)
         | Command::Drill(_)
         | Command::Compare(_)
         | Command::Check(_)
@@ -200,6 +205,7 @@ fn run(cli: Cli, config: &Config) -> Result<()> {
         Command::Adopt(options) => adopt::run(&options, config),
         Command::Check(options) => check::run(&options, config),
         Command::Key(options) => key::run(&options, config),
+        Command::Notify(options) => notify::run(&options, config),
         Command::Serve(options) => serve::run(&options, cli.config.as_deref()),
         Command::Status(options) => status::run(&options, cli.config.as_deref()),
         Command::Role(options) => role::run(&options, config),

@@ -15,6 +15,7 @@ use super::layers::{parse_alone, parse_with};
 use crate::config::Config;
 use crate::config::keys::THIS_RUN;
 use crate::failure::{Exit, Failure, Result};
+use crate::notify::NotifyFlags;
 use crate::retention::{RetentionFlags, parsed};
 use crate::show::warn;
 use crate::signals;
@@ -34,6 +35,8 @@ pub(super) struct Options {
     /// How long data without a manifest, and versions of what was deleted, may lie before they are removed
     #[arg(long, value_name = "TIME", default_value = "24h", help_heading = "Store")]
     grace: String,
+    #[command(flatten)]
+    notify: NotifyFlags,
     /// Print JSON, one object for each store
     #[arg(long)]
     pub(super) json: bool,
@@ -42,6 +45,11 @@ pub(super) struct Options {
 }
 
 pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
+    let names = Some(options.names.join(", ")).filter(|names| !names.is_empty());
+    options.notify.told(config, "prune", names.as_deref(), || prune(options, config))
+}
+
+fn prune(options: &Options, config: &Config) -> Result<()> {
     let cancel = signals::cancel_on_signals().map_err(|e| Failure::usage(format!("signal handlers: {e}")))?;
     let stores = options.store.named(config)?;
     let mut first = None;

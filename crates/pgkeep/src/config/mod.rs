@@ -29,6 +29,26 @@ pub(crate) struct Config {
     pub(crate) databases: BTreeMap<String, Database>,
     /// Stores by the name that stands for their URL.
     pub(crate) stores: BTreeMap<String, StoreEntry>,
+    /// Channels by the name that `--notify` uses.
+    pub(crate) notify: BTreeMap<String, ChannelEntry>,
+}
+
+/// One channel: who is told of what.
+#[derive(Debug, Default)]
+pub(crate) struct ChannelEntry {
+    /// Such as `slack`.
+    pub(crate) kind: String,
+    /// What its kind needs to know, and its rules; several values for a list.
+    pub(crate) values: BTreeMap<String, Vec<Value>>,
+}
+
+/// A value that may be a secret.
+#[derive(Debug)]
+pub(crate) enum Value {
+    /// `${…}` not replaced yet.
+    Text(String),
+    /// By reference.
+    Source(PasswordSource),
 }
 
 /// One store.

@@ -1,5 +1,7 @@
 //! From the file's text to what it means, with the line of everything that means nothing.
 
+mod notify;
+
 use std::path::Path;
 
 use jiff::tz::TimeZone;
@@ -76,7 +78,17 @@ impl Reader<'_> {
                         config.stores.insert(name.into_inner().into_owned(), store);
                     }
                 }
-                other => self.unknown(key.span().start, other, &["store", "defaults", "databases", "stores"]),
+                "notify" => {
+                    for (name, value) in self.table("notify", value) {
+                        let channel = self.channel(name.get_ref(), value);
+                        config.notify.insert(name.into_inner().into_owned(), channel);
+                    }
+                }
+                other => self.unknown(
+                    key.span().start,
+                    other,
+                    &["store", "defaults", "databases", "stores", "notify"],
+                ),
             }
         }
         config

@@ -1,22 +1,23 @@
 //! The configuration's JSON schema, made of the program's own options.
 
 use clap::Command;
+use pgkeep_notify::{COMMON, KINDS, Kind};
 use serde_json::{Map, Value, json};
 
-use super::keys::{self, Kind};
+use super::keys;
 
 /// JSON Schema 2020-12.
 pub(crate) fn schema(program: &Command) -> Value {
     let (mut settings, mut of_store, mut of_daemon) = (Map::new(), Map::new(), Vec::new());
     for key in keys::all(program) {
         let mut kind = match key.kind {
-            Kind::Switch => json!({ "type": "boolean" }),
-            Kind::List => {
+            keys::Kind::Switch => json!({ "type": "boolean" }),
+            keys::Kind::List => {
                 let word = json!({ "type": ["string", "integer"] });
                 json!({ "type": ["string", "integer", "array"], "items": word })
             }
-            Kind::Word => json!({ "type": ["string", "integer"] }),
-            Kind::Table => json!({ "type": "object", "additionalProperties": { "type": "string" } }),
+            keys::Kind::Word => json!({ "type": ["string", "integer"] }),
+            keys::Kind::Table => json!({ "type": "object", "additionalProperties": { "type": "string" } }),
         };
         kind["description"] = json!(key.help);
         if key.of_store {
@@ -59,8 +60,31 @@ pub(crate) fn schema(program: &Command) -> Value {
                     "type": "object", "additionalProperties": false, "required": ["url"], "properties": of_store,
                 },
             },
+            "notify": {
+                "type": "object",
+                "additionalProperties": { "oneOf": KINDS.iter().map(channel).collect::<Vec<_>>() },
+            },
         },
     })
+}
+
+/// One kind of channel.
+fn channel(kind: &Kind) -> Value {
+    let mut properties = Map::new();
+    properties.insert("type".into(), json!({ "const": kind.name }));
+    for field in COMMON.iter().chain(kind.fields) {
+        let word = json!({ "type": ["string", "integer"] });
+        let mut value = match (field.list, field.secret) {
+            (true, _) => json!({ "type": ["string", "integer", "array"], "items": word }),
+            (false, true) => json!({ "anyOf": [{ "type": "string" }, password()] }),
+            (false, false) => word,
+        };
+        value["description"] = json!(field.help);
+        properties.insert(field.name.into(), value);
+    }
+    let needed = kind.fields.iter().filter(|f| f.needed).map(|f| f.name);
+    let needed: Vec<&str> = std::iter::once("type").chain(needed).collect();
+    json!({ "type": "object", "additionalProperties": false, "required": needed, "properties": properties })
 }
 
 fn password() -> Value {

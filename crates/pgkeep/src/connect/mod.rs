@@ -45,10 +45,23 @@ pub(crate) fn target<'c>(words: &'c str, flags: &PasswordFlags, config: &'c Conf
         None if is_place(words) => words.to_owned(),
         None => return Err(config.unknown_database(words)),
     };
-    let configured = entry.and_then(|(name, d)| Some(d.password.as_ref()?.expanded(name)));
+    let configured = entry.and_then(|(name, d)| {
+        Some(d.password.as_ref()?.expanded(&format!("the password of database \"{name}\"")))
+    });
     let source = flags.source()?.map(Ok).or(configured).transpose()?;
     let info = connection(&url, source.as_ref(), flags.region.as_deref())?;
     Ok(Target { name, info })
+}
+
+/// Asks a source for a secret that is no database's; `place` is named when a variable of the source is not set.
+///
+/// # Errors
+/// What AWS, a command or a file said instead of giving it.
+pub(crate) fn secret(source: &PasswordSource, place: &str) -> Result<String> {
+    match source.expanded(place)?.read(None)? {
+        Password::Text(text) => Ok(text),
+        Password::Ask(ask) => Ok(ask()?),
+    }
 }
 
 /// Where a configured database is, without its password; `None` where only its secret says it.

@@ -56,9 +56,9 @@ pub(crate) enum PasswordSource {
 }
 
 impl PasswordSource {
-    /// The same with `${NAME}` replaced, for the database of this name.
-    pub(super) fn expanded(&self, database: &str) -> Result<PasswordSource> {
-        let x = |text: &str| expand(text, &format!("the password of database \"{database}\""));
+    /// The same with `${NAME}` replaced; `place` is named when one is not set.
+    pub(super) fn expanded(&self, place: &str) -> Result<PasswordSource> {
+        let x = |text: &str| expand(text, place);
         let xx = |text: &Option<String>| text.as_deref().map(x).transpose();
         Ok(match self {
             PasswordSource::File { file } => {
