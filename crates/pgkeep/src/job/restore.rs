@@ -97,8 +97,8 @@ impl RestoreJob {
             match ScriptSource::open(&archive, archive.name()).map_err(named)? {
                 Some(script) => {
                     self.refuse_for_scripts()?;
-                    let RestoreOptions { keep_going, no_tablespaces, .. } = self.options;
-                    let how = ScriptOptions { keep_going, no_tablespaces, contents: None };
+                    let RestoreOptions { keep_going, force, no_tablespaces, .. } = self.options;
+                    let how = ScriptOptions { keep_going, force, no_tablespaces, contents: None };
                     let done = restore_script(&script, target, how, progress, cancel);
                     let done = done.map_err(named)?;
                     (done.report, done.encoding, None)
