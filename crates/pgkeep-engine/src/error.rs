@@ -121,6 +121,9 @@ impl From<ArchiveError> for EngineError {
 
 impl From<StoreError> for EngineError {
     fn from(e: StoreError) -> Self {
-        EngineError::new(ErrorKind::Store, "", e.to_string())
+        match e {
+            StoreError::Stopped(_) => EngineError::cancelled(),
+            e => EngineError::new(ErrorKind::Store, "", e.to_string()),
+        }
     }
 }

@@ -290,11 +290,6 @@ impl DumpReport {
         self.options.selection.as_ref().filter(|s| s.is_partial()).map(Selection::words)
     }
 
-    /// Whether it holds all of the database, as it was.
-    pub fn is_full(&self) -> bool {
-        self.partial().is_none()
-    }
-
     /// Whether values were masked.
     pub fn is_masked(&self) -> bool {
         self.options.selection.as_ref().is_some_and(|s| !s.masks.is_empty())

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, HashMap};
 
 use jiff::Timestamp;
-use pgkeep_archive::TOC_FILE;
 use pgkeep_store::ObjectInfo;
 
 use crate::catalogue::{Catalogue, Listed, Summary};
 use crate::error::{KeepError, Result};
 use crate::id::BackupId;
+use crate::object::directory_of;
 use crate::retention::{Candidate, Policy, Reason, plan as retain};
 use crate::verify_hashes::{HashCheck, verify_hashes};
 
@@ -28,7 +28,7 @@ impl Side {
             *folders.entry(folder).or_default() += size;
         }
         let judge = |summary: Summary| {
-            let stored = match summary.key.strip_suffix(TOC_FILE).and_then(|f| f.strip_suffix('/')) {
+            let stored = match directory_of(&summary.key) {
                 Some(folder) => folders.get(folder),
                 None => sizes.get(summary.key.as_str()),
             };

@@ -3,13 +3,14 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Barrier;
 
 use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp};
 use pgkeep_keep::hold::{Hold, hold, release};
-use pgkeep_keep::prune::{Orphans, Stock, clear, delete, finish, unfinished};
+use pgkeep_keep::prune::{Orphans, Outcome, Stock, clear, delete, finish, unfinished};
 use pgkeep_keep::retention::{Content, Policy};
-use pgkeep_keep::{BackupId, Catalogue, Listed, Manifest, Result, Summary};
+use pgkeep_keep::{BackupId, Catalogue, Listed, Manifest, Result, Sidecar, Summary};
 use pgkeep_store::{Fault, Faults, Store};
 
 const NAMES: [&str; 3] = ["shop", "shop2", "shop/archive"];
@@ -259,4 +260,40 @@ fn a_prune_that_fails_at_any_call_loses_nothing_and_a_rerun_completes_it() {
             assert!(calls > 10, "{calls} calls were made to fail");
         }
     }
+}
+
+#[test]
+fn of_a_hold_and_a_prune_at_the_same_moment_one_wins_and_both_know() {
+    let mut met = 0;
+    for seed in 0..200 {
+        let mut history = History::new(5000 + seed);
+        for _ in 0..2 {
+            history.now += SignedDuration::from_hours(24);
+            history.backup("shop");
+        }
+        let (store, catalogue) = (&history.store, Catalogue::new(history.store.clone()));
+        let stock = Stock::look(&catalogue).unwrap();
+        let policy = Policy { last: Some(1), ..Policy::default() };
+        let plan = stock.plan(store, "shop", &policy, history.now).unwrap();
+        // Two databases under one name do not push each other out.
+        let Some(decision) = plan.deletions().next() else { continue };
+        met += 1;
+        let listed = catalogue.list().unwrap().into_iter().find(|l| l.id == decision.backup.id).unwrap();
+        let note = Hold { reason: "audit".into(), since: history.now, by: None };
+        let both = Barrier::new(2);
+        let (outcome, held) = std::thread::scope(|scope| {
+            let holder = scope.spawn(|| {
+                both.wait();
+                hold(store, &listed, &note)
+            });
+            both.wait();
+            (delete(&catalogue, &stock, &plan, decision, "shop").unwrap(), holder.join().unwrap())
+        });
+        let there = |key: String| store.head(&key).is_ok();
+        let stands = there(listed.id.manifest_key("shop"));
+        assert_eq!(stands, matches!(outcome, Outcome::Stays(_)), "seed {seed}: {outcome:?}");
+        assert_eq!(there(Sidecar::hold_key("shop", &listed.id)), held.is_ok(), "seed {seed}: {held:?}");
+        assert!(stands || held.is_err(), "seed {seed}: a hold was promised, and the backup is gone");
+    }
+    assert!(met > 50, "{met}");
 }

@@ -40,6 +40,8 @@ pub enum StoreError {
     Unkept(Box<Detail>),
     /// The work was broken off before it was done; nothing was committed.
     Interrupted(Box<Detail>),
+    /// The run was asked to stop ([`interrupt_reads`](crate::interrupt_reads)).
+    Stopped(Box<Detail>),
     /// Anything else, with the store's own words as the cause.
     Other(Box<Detail>),
 }
@@ -81,6 +83,7 @@ impl StoreError {
             StoreError::Unsupported(d) => ("not possible here", d),
             StoreError::Unkept(d) => ("the store did not do as it was asked", d),
             StoreError::Interrupted(d) => ("interrupted", d),
+            StoreError::Stopped(d) => ("stopped", d),
             StoreError::Other(d) => ("failed", d),
         }
     }

@@ -80,3 +80,17 @@ impl OpenOptions {
         RetryConfig { backoff: BackoffConfig::default(), max_retries: self.max_retries, retry_timeout }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_for_trying_again_is_filled_by_as_many_tries() {
+        let default = OpenOptions::default();
+        let long = default.with_retry_for(Some(Duration::from_secs(600)));
+        assert_eq!(long.retry_budget, Duration::from_secs(600));
+        assert!(long.max_retries >= default.max_retries + 600 / 15, "{long:?}");
+        assert_eq!(default.with_retry_for(None).max_retries, default.max_retries);
+    }
+}

@@ -17,11 +17,13 @@ pub(crate) struct Pace {
     rate: u64,
     /// When all that was let through so far would have passed at that rate.
     ready: Mutex<Instant>,
+    /// Waits; something else in tests.
+    sleep: fn(Duration),
 }
 
 impl Pace {
     pub(crate) fn new(rate: u64) -> Pace {
-        Pace { rate: rate.max(1), ready: Mutex::new(Instant::now()) }
+        Pace { rate: rate.max(1), ready: Mutex::new(Instant::now()), sleep: std::thread::sleep }
     }
 
     /// Waits until this many more bytes may have passed.
@@ -32,7 +34,7 @@ impl Pace {
             *ready = next;
             wait
         };
-        std::thread::sleep(wait);
+        (self.sleep)(wait);
     }
 }
 
@@ -54,6 +56,23 @@ impl Paces {
     /// Bytes a second towards the store and from it; `None` for no limit.
     pub(crate) fn new(up: Option<u64>, down: Option<u64>) -> Paces {
         Paces { up: up.map(Pace::new), down: down.map(Pace::new) }
+    }
+
+    /// A byte a second both ways, and nobody waits: the time until all would have passed tells how much it was.
+    #[cfg(test)]
+    pub(crate) fn counting() -> Paces {
+        let pace = || Pace { sleep: drop, ..Pace::new(1) };
+        Paces { up: Some(pace()), down: Some(pace()) }
+    }
+
+    /// Bytes that have passed, up and down.
+    #[cfg(test)]
+    pub(crate) fn passed(&self) -> (u64, u64) {
+        let bytes = |pace: &Option<Pace>| {
+            let ready = *pace.as_ref().unwrap().ready.lock().unwrap();
+            (ready - Instant::now()).as_secs_f64().round() as u64
+        };
+        (bytes(&self.up), bytes(&self.down))
     }
 
     /// Whether anything is held back.

@@ -72,7 +72,7 @@ fn wait<T: Send + 'static>(
             Ok(done) => return done,
             Err(RecvTimeoutError::Timeout) if stop.is_some_and(|s| s.load(Ordering::Relaxed)) => {
                 task.abort();
-                return failed(StoreError::Interrupted, "a read was stopped", "");
+                return failed(StoreError::Stopped, "the run was asked to stop", "");
             }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => {

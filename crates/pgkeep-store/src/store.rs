@@ -168,6 +168,15 @@ impl Store {
         self.backend.abort_upload(pending)
     }
 
+    /// Whether objects here can be locked at all: whether the bucket was made with Object Lock. One who may not ask (S3
+    /// wants `s3:GetBucketObjectLockConfiguration`) is told that they can.
+    pub fn has_locks(&self) -> Result<bool> {
+        match self.backend.has_locks() {
+            Err(StoreError::PermissionDenied(_)) => Ok(true),
+            answer => answer,
+        }
+    }
+
     /// What keeps the object from being deleted; `None` where nothing does, or the store has no such thing.
     ///
     /// S3 shows a lock only to those with the rights `s3:GetObjectRetention` and `s3:GetObjectLegalHold`.
@@ -265,5 +274,27 @@ impl Store {
 impl fmt::Debug for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Store({})", self.url)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_byte_of_an_object_that_goes_or_comes_is_counted_towards_the_rate() {
+        let open = Store::open("memory://rates").unwrap();
+        let store = Store { paces: Arc::new(Paces::counting()), ..open };
+        store.put("a", vec![1; 1000].into()).unwrap();
+        store.put_if_absent("b", vec![2; 2000].into()).unwrap();
+        let mut upload = store.start_upload("c", UploadPlan::new(100, 5000)).unwrap();
+        upload.write(&[3; 4000]).unwrap();
+        upload.finish(vec![4; 100]).unwrap();
+        assert_eq!(store.paces.passed(), (7100, 0));
+        store.get("a").unwrap();
+        store.clone().get_range("c", 50..650).unwrap();
+        store.head("b").unwrap();
+        assert_eq!(store.paces.passed(), (7100, 1600));
     }
 }

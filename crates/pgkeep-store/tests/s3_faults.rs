@@ -48,6 +48,25 @@ fn a_part_that_fails_for_good_is_an_error_and_leaves_no_upload() {
     }
 }
 
+#[test]
+fn a_store_that_is_down_for_longer_than_retry_for_is_given_up_and_one_that_comes_back_is_not() {
+    fn is_head(request: &Request) -> bool {
+        request.method == "HEAD"
+    }
+    let down = failing(usize::MAX, is_head, unavailable);
+    let store = open_at(&down.endpoint, "&retry-for=300ms", &options()).unwrap();
+    store.put("k", "v".into()).unwrap();
+    let e = store.head("k").unwrap_err();
+    assert!(matches!(e, StoreError::Unreachable(_)), "{e:?}");
+    // Pauses take 100 ms at least; ten further tries would have been made without the option.
+    assert!((2..=5).contains(&down.count(is_head)), "{}", down.count(is_head));
+    let back = failing(4, is_head, unavailable);
+    let store = open_at(&back.endpoint, "&retry-for=1m", &options()).unwrap();
+    store.put("k", "v".into()).unwrap();
+    assert_eq!(store.head("k").unwrap().size, 1);
+    assert_eq!(back.count(is_head), 5);
+}
+
 fn no_such_upload() -> Action {
     Action::Answer(404, Vec::new(), "<Error><Code>NoSuchUpload</Code></Error>".into())
 }

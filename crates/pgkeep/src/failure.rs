@@ -81,7 +81,11 @@ impl From<EngineError> for Failure {
 
 impl From<StoreError> for Failure {
     fn from(e: StoreError) -> Failure {
-        let exit = if matches!(e, StoreError::InvalidUrl(_)) { Exit::Usage } else { Exit::Store };
+        let exit = match e {
+            StoreError::Stopped(_) => return EngineError::cancelled().into(),
+            StoreError::InvalidUrl(_) => Exit::Usage,
+            _ => Exit::Store,
+        };
         Failure::new(exit, "store", e.to_string())
     }
 }

@@ -63,6 +63,49 @@ fn there_and_back(major: u32, first: &str, second: &str) {
 }
 
 #[test]
+fn a_part_of_an_archive_becomes_an_archive_or_a_script_of_its_own() {
+    let source = Database::create(&Server::major(17), "parts");
+    source.psql(
+        "create schema app; create type app.state as enum ('new', 'paid');
+         create table app.orders (id int primary key, s app.state, note text);
+         insert into app.orders select i, 'paid', md5(i::text) from generate_series(1, 60000) i;
+         create table other (i int references app.orders); insert into other values (1)",
+    );
+    let backup = Backup::of(&source, &["--segment-size", "1MiB"]);
+    assert!(backup.segments("orders") > 1);
+    let dir = tempfile::tempdir().unwrap();
+    let chosen = ["--table", "app.orders"];
+    let (archive, script) = (dir.path().join("part.dump"), dir.path().join("part.sql"));
+    convert(&backup.path(), "custom", &archive, &chosen);
+    convert(&backup.path(), "plain", &script, &chosen);
+    let judge = |target: &Database| {
+        let sum = "select count(*), sum(length(note)), min(s) from app.orders";
+        assert_eq!(target.psql(sum), source.psql(sum));
+        assert_eq!(target.psql("select count(*) from pg_class where relname = 'other'"), "0");
+        assert_eq!(target.psql("select count(*) from pg_indexes where tablename = 'orders'"), "1");
+    };
+    let target = Database::create(source.server(), "by_pg_restore");
+    PgRestore { major: 17, archive: &archive }.restore(&target, &["--exit-on-error", "-j2"]);
+    judge(&target);
+    let target = Database::create(source.server(), "by_psql");
+    succeed(
+        target
+            .server()
+            .bin("psql")
+            .args(["-Xq", "-v", "ON_ERROR_STOP=1", "-o", "/dev/null", "-d", &target.url()])
+            .arg("-f")
+            .arg(&script),
+    );
+    judge(&target);
+    let out = pgkeep(
+        &[&["convert", script.to_str().unwrap(), "--format", "custom", "--to", "x.dump"][..], &chosen]
+            .concat(),
+    );
+    let said = String::from_utf8_lossy(&out.stderr);
+    assert!(out.status.code() == Some(2) && said.contains("no part can be chosen"), "{said}");
+}
+
+#[test]
 fn an_archive_of_server_14_becomes_a_directory_and_an_archive_again() {
     there_and_back(14, "none", "gzip:1");
 }

@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use failures_support::archive::Sample;
+use failures_support::data::noise;
 use failures_support::place::files;
 use failures_support::program::{Ran, Running, pgkeep, processes, ran, run};
 use failures_support::wait_until;
-use pgkeep_testbed::{Database, Server};
+use pgkeep_testbed::{Database, Server, private_server};
 use tempfile::TempDir;
 
 /// A folder for throwaway servers, which may run as another user.
@@ -214,6 +215,78 @@ fn a_scratch_server_serves_as_well_and_keeps_nothing() {
     assert_eq!(left, "0");
     ran(&["drill", &sample.id, "--store", sample.store(), "--into", &Server::major(15).url("postgres")])
         .failed(2, &["older than the backup's 16"]);
+}
+
+#[test]
+fn a_plan_goes_by_the_last_drill_and_sees_the_disk_of_a_server_on_this_machine() {
+    let server = Server::major(18);
+    let source = noise(&server, 40_000);
+    let (store, dir) = (tempfile::tempdir().unwrap(), work_dir());
+    let to = store.path().to_str().unwrap();
+    ran(&["backup", &source.url(), "--to", to, "--name", "noise"]).ok();
+    let target = Database::create(&server, "planned");
+    let url = target.url();
+    let plan = ["restore", "noise@latest", "--store", to, "--into", &url, "--plan"];
+    ran(&plan).ok().says(&["the amount of data alone", "that are free there"]);
+    ran(&words("noise", to, &dir, &[])).ok();
+    ran(&plan).ok().says(&["by a drill on ", "of rows in ", "on throwaway 18."]);
+    let json = ran(&[&plan[..], &["--json"]].concat()).ok().json();
+    let record =
+        files(&store.path().join("noise")).into_iter().find(|f| f.ends_with(".proven.json")).unwrap();
+    let record = std::fs::read(store.path().join("noise").join(record)).unwrap();
+    let record: serde_json::Value = serde_json::from_slice(&record).unwrap();
+    let measured = record["drill"]["restore_ms"].as_u64().unwrap() as f64 / 1000.0;
+    let estimated = json["seconds_estimated"].as_f64().unwrap();
+    assert!((estimated - measured).abs() < 0.001, "{estimated} and {measured}: all of the same backup");
+    assert!(json["disk_bytes_free"].as_u64().unwrap() > 0, "{json}");
+}
+
+#[test]
+fn databases_of_a_killed_drill_are_dropped_by_the_next_on_the_same_server() {
+    let sample = Sample::make(&Server::major(18), &[]);
+    let scratch = private_server(18, &[]);
+    let url = scratch.url("postgres");
+    let words = ["drill", &sample.id, "--store", sample.store(), "--into", &url];
+    let running = Running::pgkeep(&[&words[..], &["--check", "select pg_sleep(600) is not null"]].concat());
+    let sleepers = "from pg_stat_activity where query like '%pg_sleep(600)%' and pid <> pg_backend_pid()";
+    let psql = |sql: &str| scratch.psql("postgres", sql);
+    wait_until("the assertion runs", || psql(&format!("select count(*) {sleepers}")) == "1");
+    // One that is under way is not taken for a leftover.
+    ran(&words).ok().says(&["PROVEN"]);
+    let databases = "select count(*) from pg_database where datname ~ '^pgkeep_drill_'";
+    assert_eq!(psql(databases), "1");
+    running.signal("KILL");
+    running.wait();
+    assert_eq!(psql(&format!("select pg_terminate_backend(pid, 10000) {sleepers}")), "t");
+    wait_until("its sessions are gone", || {
+        psql("select count(*) from pg_stat_activity where application_name ~ '^pgkeep_drill_'") == "0"
+    });
+    assert_eq!(psql(databases), "1", "a killed drill cannot clean up");
+    ran(&words).ok().says(&["PROVEN", "a database that a killed drill had left was dropped"]);
+    assert_eq!(psql(databases), "0");
+}
+
+#[test]
+fn a_user_of_a_scratch_server_who_may_not_create_roles_is_told_what_to_do() {
+    let (source_server, scratch) = (Server::major(18), private_server(18, &[]));
+    let source = Database::create(&source_server, "owned");
+    let owner = format!("drill_owner_{}", std::process::id());
+    source.psql(&format!(
+        "create role {owner}; create table t (i int); alter table t owner to {owner};
+         alter default privileges for role {owner} grant select on tables to public"
+    ));
+    let store = tempfile::tempdir().unwrap();
+    let to = store.path().to_str().unwrap();
+    ran(&["backup", &source.url(), "--to", to, "--name", "owned"]).ok();
+    source.psql(&format!("drop owned by {owner}; drop role {owner}"));
+    scratch.psql("postgres", "create role driller login createdb password 'pw'");
+    let url = scratch.url("postgres").replace("postgres:secret@", "driller:pw@");
+    let words = ["drill", "owned", "--store", to, "--into", &url];
+    ran(&words).failed(1, &[&owner, "permission denied", "create these before"]);
+    assert_eq!(scratch.psql("postgres", "select count(*) from pg_database where datname ~ '^pgkeep'"), "0");
+    // It need not be a member of the role: the table stays its own, which is told.
+    scratch.psql("postgres", &format!("create role {owner}"));
+    ran(&words).ok().says(&["PROVEN", "may not give them to", "or this user may not: DEFAULT ACL"]);
 }
 
 #[test]

@@ -174,7 +174,7 @@ fn connect_is_honoured_and_other_commands_are_refused() {
     let run = |text: &str| {
         let path = dir.path().join("x.sql");
         std::fs::write(&path, text).unwrap();
-        let out = pgkeep(&["restore", path.to_str().unwrap(), "--into", &one.url()]);
+        let out = pgkeep(&["restore", path.to_str().unwrap(), "--into", &one.url(), "--force"]);
         (out.status.code(), String::from_utf8_lossy(&out.stderr).into_owned())
     };
     let (code, said) =
@@ -196,6 +196,35 @@ fn connect_is_honoured_and_other_commands_are_refused() {
         let (code, said) = run(script);
         assert!(code.is_some_and(|c| c != 0) && said.contains(word), "{script}: {code:?} {said}");
     }
+}
+
+#[test]
+fn a_script_is_not_run_in_a_database_that_holds_something_unless_it_goes_elsewhere() {
+    let source = Database::create(&Server::major(18), "source");
+    source.psql("create table t (i int); insert into t values (1)");
+    let dir = tempfile::tempdir().unwrap();
+    let target = Database::create(source.server(), "target");
+    target.psql("create table living (i int)");
+    for clean in [&[][..], &["--clean", "--if-exists"]] {
+        let script = dir.path().join("plain.sql");
+        succeed(source.server().bin("pg_dump").args(clean).arg("-f").arg(&script).arg(source.url()));
+        let out = pgkeep(&["restore", script.to_str().unwrap(), "--into", &target.url()]);
+        let said = String::from_utf8_lossy(&out.stderr);
+        assert!(
+            out.status.code() == Some(1) && said.contains("it has 1 tables") && said.contains("--force"),
+            "{said}"
+        );
+        assert_eq!(target.psql("select count(*) from pg_class where relname = 't'"), "0");
+        restore(script.to_str().unwrap(), &target, &["--force"]);
+        target.psql("drop table t");
+    }
+    let made = Database::reserve(source.server(), "made");
+    let script = dir.path().join("create.sql");
+    succeed(source.server().bin("pg_dump").arg("-C").arg("-f").arg(&script).arg(source.url()));
+    let text = std::fs::read_to_string(&script).unwrap().replace(source.name(), made.name());
+    std::fs::write(&script, text).unwrap();
+    let told = restore(script.to_str().unwrap(), &target, &[]);
+    assert_eq!((told["proven"].as_bool(), told["database"].as_str()), (Some(true), Some(made.name())));
 }
 
 #[test]

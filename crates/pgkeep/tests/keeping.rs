@@ -324,3 +324,39 @@ fn foreign_archives_are_listed_and_restored_by_their_keys() {
         compare_databases(&source, &target).unwrap();
     }
 }
+
+#[test]
+fn days_begin_where_the_time_zone_says() {
+    // Half past ten in the evening in UTC is the next day in Berlin.
+    let times = ["2026-06-01T20:00:00Z", "2026-06-01T22:30:00Z", "2026-06-02T10:00:00Z"];
+    for (zone, stays) in [("UTC", 1), ("Europe/Berlin", 0)] {
+        let history = History::new();
+        let ids = [0, 1, 2].map(|i: usize| {
+            let of_time = |manifest: &mut Value| manifest["dump"]["snapshot_time"] = times[i].into();
+            history.plant("shop", 30 - i as i64, of_time)
+        });
+        history.prune(&["--keep-daily", "2", "--time-zone", zone]);
+        assert_eq!(history.ids("shop"), [ids[stays].clone(), ids[2].clone()], "{zone}");
+    }
+}
+
+#[test]
+fn what_is_said_of_a_store_counts_before_what_is_said_of_a_database() {
+    let (near, far) = (History::new(), History::new());
+    for history in [&near, &far] {
+        (0..5).for_each(|days| drop(history.plant("shop", days * 20, |_| {})));
+    }
+    let config = tempfile::NamedTempFile::new().unwrap();
+    let text = format!(
+        "[stores.near]\nurl = '{}'\n[stores.far]\nurl = '{}'\nkeep_last = 1\nkeep_within = 30\n\
+         [databases.shop]\nurl = 'postgres://localhost/shop'\nkeep_last = 3\n",
+        near.store(),
+        far.store()
+    );
+    std::fs::write(config.path(), text).unwrap();
+    let mut prune = program();
+    prune.args(["prune", "--store", "near", "--store", "far"]).env("PGKEEP_CONFIG", config.path());
+    succeed(&mut prune);
+    // The last three; and what is at most thirty days older than the newest.
+    assert_eq!((near.ids("shop").len(), far.ids("shop").len()), (3, 2));
+}

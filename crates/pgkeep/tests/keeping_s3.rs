@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use jiff::{SignedDuration, Timestamp};
 use pgkeep_keep::{BackupId, Manifest};
 use pgkeep_store::{Credentials, OpenOptions, Store};
-use pgkeep_testbed::{Bucket, S3};
+use pgkeep_testbed::{Bucket, FaultProxy, S3};
 use serde_json::Value;
 use support::{program, succeed};
 
@@ -168,4 +168,35 @@ fn versions_of_what_was_pruned_go_after_the_grace_and_those_of_what_others_delet
     assert_eq!(versions(), expected);
     assert!(kept.bucket.keys().iter().all(|key| !key.contains(".pgkeep/")), "{:?}", kept.bucket.keys());
     kept.only_the_newest_are_left(1);
+}
+
+#[test]
+fn an_upload_that_a_dead_run_left_is_ended_and_one_of_another_tool_is_not() {
+    let kept = Kept::new(S3::from_env().create_bucket("uploads"), 1);
+    let id = BackupId::new(Timestamp::now());
+    let theirs = "kept/photos/2026.tar";
+    for key in [&format!("kept/{}", id.archive_key("shop")), theirs] {
+        kept.bucket.boto(&format!("s3.create_multipart_upload(Bucket=b, Key='{key}')['UploadId']"));
+    }
+    succeed(&mut kept.prune(&["--keep-last", "1"]));
+    assert_eq!(kept.bucket.multipart_uploads().len(), 2, "within the grace time it may be a live one");
+    let told: Value =
+        serde_json::from_slice(&succeed(&mut kept.prune(&["--keep-last", "1", "--grace", "0"]))).unwrap();
+    assert!(told["leftovers"].to_string().contains(id.as_str()), "{told}");
+    let left: Vec<String> = kept.bucket.multipart_uploads().into_iter().map(|(key, _)| key).collect();
+    assert_eq!(left, [theirs]);
+    kept.only_the_newest_are_left(1);
+}
+
+#[test]
+fn in_a_bucket_without_object_lock_nobody_asks_for_locks() {
+    let kept = Kept::new(S3::from_env().create_bucket("no-locks"), 6);
+    let proxy = FaultProxy::to_http(S3::from_env().address());
+    let url = kept.bucket.url_via(&proxy.endpoint(), "kept");
+    let mut prune = program();
+    prune.args(["prune", "--dry-run", "--keep-last", "1", "--store", &url]).envs(kept.bucket.credentials());
+    succeed(&mut prune);
+    let asked: Vec<String> =
+        proxy.requests().into_iter().filter(|r| r.contains("HEAD") && r.contains("shop/")).collect();
+    assert_eq!(asked, Vec::<String>::new());
 }

@@ -146,6 +146,35 @@ fn a_store_that_stalls_and_comes_back_delays_the_restore_and_a_stop_is_heard_mea
 }
 
 #[test]
+fn a_stop_is_heard_by_whatever_reads_a_stalled_store() {
+    let source = noise(&Server::major(18), 200_000);
+    let place = Place::bucket();
+    place.backup(&source.url(), &["--name", "big"]).ok();
+    let Place::Bucket(bucket) = &place else { unreachable!() };
+    let proxy = FaultProxy::to_http(S3::from_env().address());
+    let store = bucket.url_via(&proxy.endpoint(), "backups");
+    let dir = tempfile::tempdir().unwrap();
+    let to = dir.path().join("converted.sql");
+    let scratch = private_server(18, &[]).url("postgres");
+    let commands = [
+        vec!["verify", "big@latest"],
+        vec!["convert", "big@latest", "--format", "plain", "--to", to.to_str().unwrap()],
+        vec!["drill", "big@latest", "--into", &scratch],
+    ];
+    for arguments in commands {
+        proxy.throttle(8_000_000);
+        let before = proxy.bytes_to_client();
+        let running = Running::start(&mut place.pgkeep(&[&arguments[..], &["--store", &store]].concat()));
+        wait_until("the archive is read", || proxy.bytes_to_client() > before + 6_000_000);
+        proxy.stall();
+        running.signal("TERM");
+        running.wait().failed(130, &["stopped"]);
+        proxy.heal();
+    }
+    assert!(!to.exists(), "no half of a script stays");
+}
+
+#[test]
 fn an_archive_cut_in_any_section_restores_nothing_as_if_it_were_whole() {
     let sample = Sample::make(&Server::major(16), &[]);
     let target = Database::create(sample.source.server(), "cut");

@@ -6,7 +6,7 @@ mod support;
 
 use std::process::Output;
 
-use pgkeep_testbed::{Database, Server, compare_databases};
+use pgkeep_testbed::{Database, Server, compare_databases, private_server};
 use serde_json::Value;
 use support::{Backup, pgkeep, program, restore, succeed};
 
@@ -239,4 +239,74 @@ fn what_a_service_owns_is_left_out_by_its_preset() {
     assert!(notes.contains("supabase_realtime") && notes.contains("left out: VIEW public.who"), "{notes}");
     let listed = succeed(program().args(["restore", &backup.file(), "--list", "--preset", "supabase"]));
     assert!(!String::from_utf8_lossy(&listed).contains("auth"));
+}
+
+/// An administrator such as managed services give: no superuser, but one who may create roles and databases, in a
+/// server of which the service owns a superuser, a role and a schema.
+fn restored_by_an_administrator_of(preset: &str, [superuser, group, schema]: [&str; 3]) {
+    let server = private_server(16, &[("wal_level", "logical")]);
+    server.psql(
+        "postgres",
+        &format!(
+            "create role {superuser} superuser login; create role {group};
+             create role admin login createdb createrole password 'pw' in role {group}, pg_monitor, pg_signal_backend"
+        ),
+    );
+    let source = Database::create(&server, "served");
+    source.psql(&format!(
+        "set role {superuser}; create schema {schema}; create table {schema}.inner_works (i int);
+         create extension hstore; comment on extension hstore is 'reworded';
+         create table theirs (id int primary key, v hstore); insert into theirs values (1, 'a=>1');
+         grant select on theirs to {group}; alter default privileges grant select on tables to {group};
+         select lo_from_bytea(7001, 'large');
+         create function watch() returns event_trigger language plpgsql as 'begin end';
+         create event trigger watching on ddl_command_end execute function watch();
+         create publication everything for all tables; create publication one for table theirs;
+         create subscription not_connected connection 'host=nowhere' publication p with (connect = false);
+         create policy mine on theirs using (v ? 'a'); alter table theirs enable row level security"
+    ));
+    let backup = Backup::of(&source, &[]);
+    server.psql("postgres", "create database managed owner admin template template0");
+    let managed = Database::adopt(&server, "managed");
+    let url = managed.url().replace("postgres:secret@", "admin:pw@");
+    let out = attempt(&backup.file(), &url, &["--json", "--preset", preset]);
+    let said = String::from_utf8_lossy(&out.stderr).into_owned();
+    assert!(out.status.success(), "{preset}: {said}");
+    let told: Value = serde_json::from_slice(&out.stdout).unwrap();
+    assert_eq!((told["ok"].as_bool(), told["proven"].as_bool()), (Some(true), Some(true)), "{told}");
+    let notes = told["notes"].to_string();
+    let not_given = format!("may not give them to {superuser}");
+    for words in ["watching", "everything", "not_connected", "hstore", schema, not_given.as_str()] {
+        assert!(notes.contains(words), "{preset}, {words}: {notes}");
+    }
+    assert_eq!(managed.psql("select v -> 'a' from theirs"), "1");
+    let found = format!(
+        "select (select count(*) from pg_namespace where nspname = '{schema}'), \
+                (select string_agg(pubname, ',') from pg_publication), (select count(*) from pg_event_trigger), \
+                (select count(*) from pg_subscription where subdbid = (select oid from pg_database where \
+                 datname = current_database())), pg_get_userbyid(relowner), has_table_privilege('{group}', oid, 'select') \
+         from pg_class where relname = 'theirs'"
+    );
+    assert_eq!(managed.psql(&found), "0|one|0|0|admin|t", "{notes}");
+    source.psql("alter subscription not_connected set (slot_name = none); drop subscription not_connected");
+}
+
+#[test]
+fn an_administrator_of_rds_restores_with_its_preset() {
+    restored_by_an_administrator_of("rds", ["rdsadmin", "rds_superuser", "aws_commons"]);
+}
+
+#[test]
+fn an_administrator_of_aurora_restores_with_its_preset() {
+    restored_by_an_administrator_of("aurora", ["rdsadmin", "rds_superuser", "apg_plan_mgmt"]);
+}
+
+#[test]
+fn an_administrator_of_cloud_sql_restores_with_its_preset() {
+    restored_by_an_administrator_of("cloudsql", ["cloudsqladmin", "cloudsqlsuperuser", "google_ml"]);
+}
+
+#[test]
+fn an_administrator_of_supabase_restores_with_its_preset() {
+    restored_by_an_administrator_of("supabase", ["supabase_admin", "supabase_replication_admin", "auth"]);
 }

@@ -63,8 +63,10 @@ pub fn convert(
     let stop = cancel.child();
     let output = begin_output(target, layout, texts, compression, expected, PIECE_MEMORY, stop.clone())?;
     let carrier = Carrier { source, compression, factor, output: &*output, progress, cancel: &stop };
-    carrier.all(&work, options.jobs.clamp(1, work.len().max(1)))?;
+    let carried = carrier.all(&work, options.jobs.clamp(1, work.len().max(1)));
+    // What was being read when the run was asked to stop is not damaged.
     cancel.check()?;
+    carried?;
     progress.enter(Phase::Finishing);
     Ok(Converted { len: output.finish()?, compression })
 }

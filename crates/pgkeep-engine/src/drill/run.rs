@@ -122,8 +122,12 @@ impl<'a> Drill<'a> {
         let script = self.request.script;
         let work = |stop: &Cancel| match script {
             Some(script) => {
-                let options =
-                    ScriptOptions { keep_going: true, no_tablespaces: true, contents: Some(&source.toc) };
+                let options = ScriptOptions {
+                    keep_going: true,
+                    no_tablespaces: true,
+                    contents: Some(&source.toc),
+                    ..ScriptOptions::default()
+                };
                 restore_script(script, &database, options, progress, stop).map(|done| done.report)
             }
             None => restore(source, &database, &options, progress, stop),

@@ -120,6 +120,11 @@ pub fn examine(
     Ok(state)
 }
 
+/// How many tables, views and sequences the session's database has that belong to no extension.
+pub(super) fn relations(client: &mut Client) -> Result<u64> {
+    There::look(client).map(|there| there.own).map_err(|e| e.during("looking at what the target has"))
+}
+
 /// The database is not there yet, and so nothing is in its way but one of its name.
 fn to_be_created(client: &mut Client, toc: &Toc) -> Result<TargetState> {
     let mut state = TargetState {

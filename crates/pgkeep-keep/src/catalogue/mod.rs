@@ -18,7 +18,7 @@ pub use listing::{Listed, Survey};
 pub use summary::{Summaries, Summary};
 
 /// Requests at a time when many manifests are read.
-const READERS: usize = 16;
+const READERS: usize = 32;
 
 /// Which backup is wanted, in the words of a command line.
 #[derive(Debug, Clone, PartialEq, Eq)]

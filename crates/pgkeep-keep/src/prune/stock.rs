@@ -1,12 +1,14 @@
 //! Everything in a store, as a prune finds it.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::OnceLock;
 
 use jiff::Timestamp;
 use pgkeep_archive::TOC_FILE;
 use pgkeep_store::Store;
 
 use crate::catalogue::{Catalogue, Foreign, Listed, Summary, Survey};
+use crate::encryption::EXTENSION;
 use crate::error::{KeepError, Result};
 use crate::retention::{Plan, Policy, plan};
 
@@ -18,6 +20,8 @@ pub struct Stock {
     named: HashMap<String, usize>,
     /// Places in `survey.backups`, by name.
     by_name: BTreeMap<String, Vec<usize>>,
+    /// Whether the store locks anything, once it was asked.
+    locks: OnceLock<bool>,
     /// Why the index could not be kept, which only costs time.
     pub index_failed: Option<KeepError>,
 }
@@ -37,7 +41,7 @@ impl Stock {
         for (i, listed) in survey.backups.iter().enumerate() {
             by_name.entry(listed.name.clone()).or_default().push(i);
         }
-        Ok(Stock { survey, summaries: summaries.found, named, by_name, index_failed })
+        Ok(Stock { survey, summaries: summaries.found, named, by_name, locks: OnceLock::new(), index_failed })
     }
 
     /// Names under which backups are kept.
@@ -58,7 +62,7 @@ impl Stock {
             self.of_name(name).filter_map(|(l, s)| s.as_ref().ok().map(|s| (&s.key, s.candidate(l)))).unzip();
         let unreadable = self.of_name(name).any(|(_, s)| s.is_err());
         let first = plan(&candidates, unreadable, policy, now);
-        if !store.capabilities().locks || first.deletions().next().is_none() {
+        if first.deletions().next().is_none() || !self.has_locks(store)? {
             return Ok(first);
         }
         let going: HashSet<_> = first.deletions().map(|d| &d.backup.id).collect();
@@ -67,6 +71,15 @@ impl Stock {
             candidate.locked_until = locked(store, &manifest, now)?.max(locked(store, key, now)?);
         }
         Ok(plan(&candidates, unreadable, policy, now))
+    }
+
+    /// Whether the store locks anything; it is asked once.
+    fn has_locks(&self, store: &Store) -> Result<bool> {
+        if let Some(known) = self.locks.get() {
+            return Ok(*known);
+        }
+        let locks = store.capabilities().locks && store.has_locks()?;
+        Ok(*self.locks.get_or_init(|| locks))
     }
 
     /// Whether a manifest names this key, or the folder that it is in as its archive.
@@ -95,7 +108,8 @@ impl Stock {
 
 /// The objects that would lead to an archive of many objects with this key among them.
 fn in_archive(key: &str) -> impl Iterator<Item = String> + '_ {
-    key.rsplit_once('/').into_iter().map(|(folder, _)| format!("{folder}/{TOC_FILE}"))
+    let folders = key.rsplit_once('/').into_iter().map(|(folder, _)| folder);
+    folders.flat_map(|folder| ["", EXTENSION].map(|end| format!("{folder}/{TOC_FILE}{end}")))
 }
 
 /// Until when the store refuses to delete an object; a legal hold has no end.

@@ -39,12 +39,14 @@ impl Policy {
     }
 }
 
-/// A time as people write it: `36h`, `30d`, `2 weeks`, `6mo`, `1y`. Not negative.
+/// A time as people write it: `36h`, `30d`, `2 weeks`, `6mo`, `1y`; a number alone is days. Not negative.
 ///
 /// # Errors
 /// Why it is none.
 pub fn span_of(text: &str) -> Result<Span, String> {
-    let span: Span = text.parse().map_err(|_| "write it like 36h, 30d, 2w, 6mo or 1y".to_owned())?;
+    let is_number = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let span = if is_number { format!("{text}d").parse::<Span>() } else { text.parse() };
+    let span = span.map_err(|_| "write it like 36h, 30d, 2w, 6mo or 1y".to_owned())?;
     if span.is_negative() { Err("it is negative".into()) } else { Ok(span) }
 }
 
@@ -74,7 +76,8 @@ mod tests {
         assert_eq!(Policy::interval_of("2w").unwrap(), Some(SignedDuration::from_hours(336)));
         assert_eq!(Policy::interval_of("90m").unwrap(), Some(SignedDuration::from_mins(90)));
         assert_eq!(Policy::interval_of("0").unwrap(), None);
-        for bad in ["soon", "-1d", "", "7"] {
+        assert_eq!(span_of("30").unwrap().fieldwise(), span_of("30d").unwrap().fieldwise());
+        for bad in ["soon", "-1d", "", "-7", "99999999999999999999"] {
             assert!(span_of(bad).is_err(), "{bad}");
         }
         assert!(span_of("6mo").is_ok() && Policy::interval_of("6mo").is_err());

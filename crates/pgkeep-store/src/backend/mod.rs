@@ -61,6 +61,8 @@ pub(crate) trait Backend: Send + Sync {
     fn pending_uploads(&self, prefix: &str) -> Result<Vec<PendingUpload>>;
     /// Removes what an upload left behind; it being gone already is fine.
     fn abort_upload(&self, pending: &PendingUpload) -> Result<()>;
+    /// Whether objects here can be locked at all.
+    fn has_locks(&self) -> Result<bool>;
     /// What keeps the object from being deleted.
     fn retention(&self, key: &str) -> Result<Option<Lock>>;
     /// Puts a legal hold on the object, or takes it off.

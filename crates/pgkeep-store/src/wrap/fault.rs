@@ -140,6 +140,10 @@ impl Backend for Faulty {
         self.call("abort_upload", &pending.key, || self.inner.abort_upload(pending))
     }
 
+    fn has_locks(&self) -> Result<bool> {
+        self.call("has_locks", "", || self.inner.has_locks())
+    }
+
     fn retention(&self, key: &str) -> Result<Option<Lock>> {
         self.call("retention", key, || self.inner.retention(key))
     }

@@ -176,6 +176,10 @@ impl Backend for MirrorBackend {
         self.0.first()?.abort_upload(pending)
     }
 
+    fn has_locks(&self) -> Result<bool> {
+        self.0.first()?.has_locks()
+    }
+
     fn retention(&self, key: &str) -> Result<Option<Lock>> {
         self.0.first()?.retention(key)
     }

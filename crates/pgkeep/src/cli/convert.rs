@@ -10,11 +10,12 @@ use pgkeep_archive::{Algorithm, Compression};
 use pgkeep_engine::convert::{ConvertOptions, Converted, convert, convert_script};
 use pgkeep_engine::dump::{DumpTarget, Format, default_jobs};
 use pgkeep_engine::progress::Progress;
-use pgkeep_engine::restore::{RestoreSource, ScriptSource};
+use pgkeep_engine::restore::{RestoreSource, ScriptSource, choose};
 use pgkeep_keep::encryption::{Recipients, is_sealed, plain_name};
 use pgkeep_store::Store;
 use serde_json::json;
 
+use super::choice::WhatFlags;
 use super::format::{FormatName, compression};
 use crate::config::Config;
 use crate::config::keys::THIS_RUN;
@@ -52,6 +53,8 @@ pub(super) struct Options {
     /// Threads that unpack and pack [default: the number of processors, 2 to 8]
     #[arg(long, short)]
     jobs: Option<usize>,
+    #[command(flatten)]
+    choice: WhatFlags,
     /// Replace the file that is there
     #[arg(long, help_heading = THIS_RUN)]
     force: bool,
@@ -68,20 +71,30 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
     let place = Place::of(options)?;
     let compression = compression_of(options)?;
     let recipients = recipients(options)?;
+    let choice = options.choice.choice()?;
     let found = resolve(&options.backup, &options.store, config)?.with_keys(&options.keys);
     let archive = found.archive()?;
     let script = ScriptSource::open(&archive, archive.name())?;
+    if script.is_some() && choice.is_partial() {
+        return Err(Failure::usage(format!(
+            "{} is an SQL script, of which no part can be chosen\n  hint: convert all of it to an archive first",
+            archive.url()
+        )));
+    }
+    let mut notes = Vec::new();
     let began = Instant::now();
     let progress = Arc::new(Progress::new());
     let converted = {
         let _display = Display::start(options.progress, &progress);
         let jobs = options.jobs.unwrap_or_else(default_jobs);
         let how = ConvertOptions { format: options.format.into(), compression, jobs };
-        let to = |target| {
+        let mut to = |target| {
             let converted = match &script {
                 Some(script) => convert_script(script, &how, target, &progress, &cancel),
-                None => RestoreSource::open(&archive)
-                    .and_then(|source| convert(&source, &how, target, &progress, &cancel)),
+                None => RestoreSource::open(&archive).and_then(|mut source| {
+                    notes = choose(&mut source.toc, &choice)?.notes;
+                    convert(&source, &how, target, &progress, &cancel)
+                }),
             };
             converted.map_err(|e| e.during(archive.url()))
         };
@@ -116,20 +129,34 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
             }
         }
     };
-    told(options, &archive.url(), place.url(), converted, began.elapsed());
+    told(options, &archive.url(), place.url(), converted, &notes, began.elapsed());
     Ok(())
 }
 
-fn told(options: &Options, from: &str, url: Option<String>, converted: Converted, took: Duration) {
+fn told(
+    options: &Options,
+    from: &str,
+    url: Option<String>,
+    converted: Converted,
+    notes: &[String],
+    took: Duration,
+) {
     let Converted { len, compression } = converted;
     if options.json {
         let result = json!({
             "ok": true, "from": from, "url": url, "format": Format::from(options.format), "size": len,
-            "compression": compression.to_string(), "duration_seconds": took.as_secs_f64(),
+            "compression": compression.to_string(), "duration_seconds": took.as_secs_f64(), "notes": notes,
         });
         // Standard output may hold what was written.
-        if url.is_some() { print_json(&result) } else { warn(result.to_string()) }
-    } else if let Some(url) = url {
+        if url.is_some() {
+            print_json(&result)
+        } else {
+            warn(result.to_string())
+        }
+        return;
+    }
+    notes.iter().for_each(|note| warn(format!("note: {note}")));
+    if let Some(url) = url {
         print(format!("converted {from}"));
         print(format!(
             "  {:<9} {url}",

@@ -3,6 +3,7 @@
 mod adopt;
 mod backup;
 mod check;
+mod choice;
 mod compare;
 mod completions;
 mod config;

@@ -97,8 +97,8 @@ impl RestoreJob {
             match ScriptSource::open(&archive, archive.name()).map_err(named)? {
                 Some(script) => {
                     self.refuse_for_scripts()?;
-                    let RestoreOptions { keep_going, no_tablespaces, .. } = self.options;
-                    let how = ScriptOptions { keep_going, no_tablespaces, contents: None };
+                    let RestoreOptions { keep_going, force, no_tablespaces, .. } = self.options;
+                    let how = ScriptOptions { keep_going, force, no_tablespaces, contents: None };
                     let done = restore_script(&script, target, how, progress, cancel);
                     let done = done.map_err(named)?;
                     (done.report, done.encoding, None)
@@ -216,6 +216,7 @@ impl RestoreJob {
     /// A script is run as it is.
     fn refuse_for_scripts(&self) -> Result<()> {
         let asked = [
+            (self.options.create && self.create_as.is_some(), "--create-as, --swap"),
             (self.options.create, "--create"),
             (self.options.clean, "--clean"),
             (self.options.no_owner, "--no-owner"),

@@ -172,8 +172,17 @@ fn by_name(entries: &[Entry], choice: &Choice, result: &mut Chosen) -> Result<Ha
         chosen
     };
     let mut without = Pattern::parse_all(&choice.exclude_schemas)?;
-    for owned in choice.preset.iter().flat_map(|p| p.of(Kind::Schema)) {
-        without.push(Pattern::parse(owned.name)?);
+    if let Some(preset) = choice.preset {
+        for owned in preset.of(Kind::Schema) {
+            without.push(Pattern::parse(owned.name)?);
+            let is_it = |e: &Entry| e.desc_is("SCHEMA") && tag(e) == owned.name.as_bytes();
+            if chosen.iter().any(|i| is_it(&entries[*i])) {
+                let (preset, schema) = (preset.name, owned.name);
+                result
+                    .notes
+                    .push(format!("left out by preset {preset}: SCHEMA {schema} and all that is in it"));
+            }
+        }
     }
     let exclude_tables = Pattern::parse_all(&choice.exclude_tables)?;
     result.notes.extend(exclude::exclude(&graph, &without, &exclude_tables, &mut chosen));

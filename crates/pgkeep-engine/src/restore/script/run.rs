@@ -16,6 +16,7 @@ use super::super::places::Place;
 use super::super::read_ahead::ReadAhead;
 use super::super::report::{RestoreProblem, RestoreReport, RestoreTimings};
 use super::super::settings::make_durable;
+use super::super::target::relations;
 use super::super::tolerate::tolerated;
 use super::source::{ScriptSource, unreadable};
 use super::words::{connect_argument, is_unknown_setting, sequence_set, shown};
@@ -31,6 +32,8 @@ use crate::report::{SequenceReport, TableReport, name_text};
 pub struct ScriptOptions<'a> {
     /// Note what fails and go on.
     pub keep_going: bool,
+    /// Run it although the database holds something.
+    pub force: bool,
     /// Leave out tablespaces: everything goes to the database's default.
     pub no_tablespaces: bool,
     /// Restore what these contents of the script name, into the target whatever database the script makes; what
@@ -93,6 +96,7 @@ pub fn restore_script(
                 progress,
                 options,
                 title: None,
+                looked_at: false,
                 found: Found::default(),
             };
             run.all(began)
@@ -134,6 +138,8 @@ struct Run<'a, R> {
     options: ScriptOptions<'a>,
     /// The entry under way, as pg_dump's comments name it.
     title: Option<Title>,
+    /// Whether the session's database was looked at.
+    looked_at: bool,
     found: Found,
 }
 
@@ -147,6 +153,7 @@ impl<R: Read> Run<'_, R> {
             if self.leaves_out(&event) {
                 continue;
             }
+            self.must_be_empty(&event)?;
             let (text, done) = match &event {
                 ScriptEvent::Command(line) => (line, self.command(line)),
                 ScriptEvent::Statement(sql) => (sql, self.statement(sql)),
@@ -200,6 +207,30 @@ impl<R: Read> Run<'_, R> {
             }
             _ => false,
         }
+    }
+
+    /// Refuses to do the first thing in a database that holds something: a script drops and overwrites as it says.
+    fn must_be_empty(&mut self, event: &ScriptEvent) -> Result<()> {
+        let ScriptOptions { force, keep_going, .. } = self.options;
+        let does_nothing = match event {
+            ScriptEvent::Command(_) => true,
+            ScriptEvent::Copy(_) => false,
+            ScriptEvent::Statement(sql) => {
+                let sets = sql.starts_with(b"SET ") || sql.starts_with(b"SELECT pg_catalog.set_config(");
+                sets || self.title.as_ref().is_some_and(Title::is_about_database)
+            }
+        };
+        if force || keep_going || does_nothing || std::mem::replace(&mut self.looked_at, true) {
+            return Ok(());
+        }
+        let n = relations(&mut self.client)?;
+        if n == 0 {
+            return Ok(());
+        }
+        let what = format!("restoring into {}", self.client.info());
+        let why = format!("it is not empty: it has {n} tables, views and sequences");
+        Err(EngineError::new(ErrorKind::Other, what, why)
+            .hint("restore the script into an empty database, or run it all the same with --force"))
     }
 
     fn failed(&mut self, text: &[u8], error: EngineError) -> Result<()> {
@@ -296,6 +327,7 @@ impl<R: Read> Run<'_, R> {
                 let target = self.client.info().with_database(&database);
                 self.found.notes.push(format!("the script goes on in database {database}"));
                 self.client = connect(&target, self.cancel, self.canceller)?;
+                self.looked_at = false;
             }
             _ => {
                 return refused(

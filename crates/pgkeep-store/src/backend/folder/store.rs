@@ -234,6 +234,10 @@ impl Backend for Folder {
         }
     }
 
+    fn has_locks(&self) -> Result<bool> {
+        Ok(false)
+    }
+
     fn retention(&self, _key: &str) -> Result<Option<Lock>> {
         Ok(None)
     }

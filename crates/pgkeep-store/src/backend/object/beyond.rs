@@ -63,6 +63,8 @@ pub(crate) trait Beyond: Send + Sync {
     async fn uploads(&self, prefix: &str) -> object_store::Result<Vec<PendingUpload>>;
     /// Looks at an object, or at one version of it.
     async fn look(&self, key: &str, version: Option<&str>) -> object_store::Result<Kept>;
+    /// Whether the bucket was made with Object Lock.
+    async fn has_locks(&self) -> object_store::Result<bool>;
     /// Clients for objects that are locked from `from` on; `None` where the URL asks for no lock.
     async fn locking(&self, from: Timestamp) -> Result<Option<Locking>>;
     /// Locks an object that is there: the current version.

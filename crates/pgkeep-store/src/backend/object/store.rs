@@ -375,6 +375,12 @@ impl Backend for Objects {
         })
     }
 
+    fn has_locks(&self) -> Result<bool> {
+        let remote = self.reach()?;
+        let Some(beyond) = remote.beyond.clone() else { return Ok(false) };
+        run(async move { beyond.has_locks().await.map_err(|e| remote.fail("", &e)) })
+    }
+
     fn retention(&self, key: &str) -> Result<Option<Lock>> {
         let (remote, key) = (self.reach()?, key.to_owned());
         let Some(beyond) = remote.beyond.clone() else { return Ok(None) };

@@ -69,6 +69,10 @@ impl Beyond for Bucket {
         look::look(&self.requests, key, version).await
     }
 
+    async fn has_locks(&self) -> object_store::Result<bool> {
+        lock::is_enabled(&self.requests).await
+    }
+
     async fn locking(&self, from: Timestamp) -> Result<Option<Locking>> {
         let lock = self.opener.options.lock.at(from);
         if lock == Lock::default() {

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::failure::{Failure, Result};
 use crate::job::Plan;
-use crate::show::{bytes, count, duration, plural, print, print_json};
+use crate::show::{bytes, count, duration, many, plural, print, print_json};
 
 /// Tables that are shown one by one in words; JSON has all.
 const SHOWN: usize = 20;
@@ -57,7 +57,7 @@ fn tell_words(plan: &Plan, jobs: usize, into: &str) {
     print(format!(
         "  into      {into}, PostgreSQL {}, which has {}",
         plan.target.server_version,
-        plural(plan.target.relations, "table, view or sequence").replace("sequences", "sequence")
+        many(plan.target.relations, "table, view or sequence", "tables, views and sequences")
     ));
     for (what, list) in [("exists", &plan.target.conflicts), ("drop", &p.drops)] {
         for (i, object) in list.iter().enumerate().take(SHOWN) {
