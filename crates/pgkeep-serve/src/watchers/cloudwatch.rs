@@ -191,10 +191,11 @@ mod tests {
             point("shop", 19, Some(19), PointState::Deleted),
             point("crm", 2, None, PointState::Expired),
         ];
-        let told: Vec<(&str, Option<String>, f64)> = ages(&points, Timestamp::from_second(20 * 3600).unwrap())
-            .into_iter()
-            .map(|m| (m.name, m.dimensions.into_iter().next().map(|(_, value)| value), m.value))
-            .collect();
+        let told: Vec<(&str, Option<String>, f64)> =
+            ages(&points, Timestamp::from_second(20 * 3600).unwrap())
+                .into_iter()
+                .map(|m| (m.name, m.dimensions.into_iter().next().map(|(_, value)| value), m.value))
+                .collect();
         let of = |name: &str| Some(name.to_owned());
         let wanted = [
             ("SnapshotAge", of("crm"), 18.0),
