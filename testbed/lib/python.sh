@@ -1,14 +1,15 @@
-# Further Python packages for tests, beside the AWS emulator's: aiosmtpd, a mail server (atpublic belongs to it), and
-# standardwebhooks to judge signatures by, axe (in axe-playwright-python) to judge pages by. Sourced after aws.sh, installed after it.
+# Further Python packages for tests, beside the AWS emulator's: aiosmtpd, a mail server (atpublic belongs to it),
+# standardwebhooks to judge signatures by, opentelemetry-proto to read OTLP, axe (in axe-playwright-python) to judge pages
+# by. Sourced after aws.sh, installed after it.
 
-python_wanted='aiosmtpd==1.4.6 atpublic==9.0.0 standardwebhooks==1.1.0 axe-playwright-python==0.1.8'
+python_wanted='aiosmtpd==1.4.6 atpublic==9.0.0 standardwebhooks==1.1.0 opentelemetry-proto==1.45.2 protobuf==7.36.2 axe-playwright-python==0.1.8'
 
 install_python_packages() {
     [ "$(cat "$aws_packages/.more-version" 2>/dev/null)" = "$python_wanted" ] && return
-    say "a mail server and judges ($python_wanted)"
+    say "further Python packages ($python_wanted)"
     # shellcheck disable=SC2086
     python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-deps \
         --target "$aws_packages" $python_wanted >"$cache/python.log" 2>&1 ||
-        { tail -n 20 "$cache/python.log" >&2; die "installing the mail server and judges failed"; }
+        { tail -n 20 "$cache/python.log" >&2; die "installing Python packages failed"; }
     echo "$python_wanted" >"$aws_packages/.more-version"
 }

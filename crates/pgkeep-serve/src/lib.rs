@@ -22,6 +22,7 @@ mod fleet;
 mod health;
 mod history;
 mod live;
+pub mod logging;
 mod orders;
 mod run;
 mod runner;
@@ -31,6 +32,7 @@ mod supervisor;
 mod survey;
 mod watch;
 pub mod web;
+pub mod watchers;
 
 pub use error::{Result, ServeError};
 pub use fleet::{Fleet, FleetSource, Limits, Member, Retries, StoreUrl, Task, TaskKind, Windows};

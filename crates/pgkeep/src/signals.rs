@@ -18,6 +18,9 @@ pub(crate) fn cancel_on_signals() -> io::Result<Cancel> {
         flag::register_conditional_default(signal, cancel.flag())?;
         flag::register(signal, cancel.flag())?;
     }
+    if daemon().is_some() {
+        flag::register(DAEMON_GONE, cancel.flag())?;
+    }
     Ok(cancel)
 }
 
@@ -35,13 +38,22 @@ pub(crate) fn order_on_signals(orders: &Orders) -> io::Result<()> {
     Ok(())
 }
 
+/// What tells a run that its daemon is gone. It comes once for each thread of the daemon that ends (`forget_original_parent`
+/// in Linux' kernel/exit.c), so that a second one must not end the run at once as a second SIGTERM does.
+const DAEMON_GONE: i32 = SIGHUP;
+
+/// The daemon that this process is a run of.
+fn daemon() -> Option<i32> {
+    std::env::var("PGKEEP_DAEMON").ok()?.parse().ok()
+}
+
 /// A run of the daemon is asked to stop when the daemon is gone, so that nothing runs that nobody knows of. Systems without
 /// such a signal let it come to its end.
 pub(crate) fn end_with_daemon() {
     #[cfg(target_os = "linux")]
-    if let Some(daemon) = std::env::var("PGKEEP_DAEMON").ok().and_then(|pid| pid.parse::<i32>().ok()) {
+    if let Some(daemon) = daemon() {
         use rustix::process::{Signal, getpid, getppid, kill_process, set_parent_process_death_signal};
-        let _ = set_parent_process_death_signal(Some(Signal::TERM));
+        let _ = set_parent_process_death_signal(Some(Signal::HUP));
         // It may have been gone before it could be asked for.
         if getppid().map(|pid| pid.as_raw_nonzero().get()) != Some(daemon) {
             let _ = kill_process(getpid(), Signal::TERM);

@@ -86,7 +86,7 @@ impl History {
             "SELECT * FROM runs WHERE (?1 IS NULL OR task = ?1) AND (?2 IS NULL OR database = ?2)
              AND (?3 IS NULL OR kind = ?3) AND (?4 IS NULL OR scheduled >= ?4) AND (?5 IS NULL OR scheduled < ?5)
              AND (?6 IS NULL OR ?6 = (state NOT IN ('scheduled', 'in_progress')))
-             ORDER BY scheduled DESC, id DESC LIMIT ?7",
+             ORDER BY scheduled DESC, attempt DESC, id DESC LIMIT ?7",
         ))?;
         let rows = statement.query_map(
             params![
@@ -112,9 +112,9 @@ impl History {
         let connection = self.lock();
         let mut statement = self.told(connection.prepare_cached(
             "SELECT r.* FROM runs r JOIN (
-                 SELECT task, max(scheduled || id) AS newest FROM runs
+                 SELECT task, max(scheduled || printf('%09d', attempt) || id) AS newest FROM runs
                  WHERE state IN ('completed', 'degraded', 'failed') GROUP BY task
-             ) l ON l.task = r.task AND l.newest = r.scheduled || r.id ORDER BY r.task",
+             ) l ON l.task = r.task AND l.newest = r.scheduled || printf('%09d', r.attempt) || r.id ORDER BY r.task",
         ))?;
         let rows = statement.query_map([], of_row);
         let found = self.told(rows.and_then(Iterator::collect::<rusqlite::Result<Vec<_>>>))?;

