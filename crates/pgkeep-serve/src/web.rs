@@ -12,6 +12,7 @@ mod api;
 mod attempts;
 mod guard;
 mod headers;
+mod incoming;
 mod metrics;
 mod options;
 mod orders;

@@ -3,9 +3,12 @@
 
 mod support;
 
+use std::process::{Command, Stdio};
+
 use jiff::Timestamp;
 use pgkeep_serve::web::{Role, Web, WebOptions};
 use pgkeep_serve::{Order, Watchers};
+use pgkeep_testbed::Authority;
 use support::{Site, Users, fleet, options, sign_in, store};
 
 const RUN: [(&str, &str); 2] = [("database", "shop"), ("kind", "backup")];
@@ -167,4 +170,54 @@ fn every_answer_tells_the_browser_to_take_nothing_from_elsewhere() {
         assert!(!answer.headers().contains_key("strict-transport-security"));
     }
     assert_eq!(site.get("/").headers()["cache-control"], "no-store");
+}
+
+/// The certificate that openssl is shown, and whether it could be verified.
+fn shown(site: &Site, authority: &Authority) -> (String, bool) {
+    let address = site.url.strip_prefix("https://").unwrap();
+    let out = Command::new("openssl")
+        .args(["s_client", "-connect", address, "-verify_return_error", "-CAfile"])
+        .arg(authority.certificate())
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&out.stdout).into_owned();
+    let begin = said.find("-----BEGIN CERTIFICATE-----").unwrap_or_else(|| panic!("{said}"));
+    let end = said.find("-----END CERTIFICATE-----").unwrap();
+    (said[begin..end].to_owned(), said.contains("Verify return code: 0 (ok)"))
+}
+
+#[test]
+fn tls_is_spoken_and_a_renewed_certificate_counts_at_once() {
+    let authority = Authority::create();
+    let (certificate, key) = authority.server("IP:127.0.0.1", 30);
+    let users = Users::new();
+    let options = WebOptions { tls: Some((certificate.clone(), key.clone())), ..users.options() };
+    let site = Site::with(&options, fleet::sound(&store(), Timestamp::now()));
+    let (before, verified) = shown(&site, &authority);
+    assert!(verified && before.len() > 100);
+    authority.server("IP:127.0.0.1", 29);
+    let (after, verified) = shown(&site, &authority);
+    assert!(verified && after != before);
+    std::fs::write(&certificate, "no certificate").unwrap();
+    assert_eq!(shown(&site, &authority).0, after);
+
+    let pem = std::fs::read(authority.certificate()).unwrap();
+    let client = reqwest::blocking::Client::builder()
+        .tls_certs_only([reqwest::Certificate::from_pem(&pem).unwrap()])
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .unwrap();
+    let signed_in = client
+        .post(format!("{}/sign-in", site.url))
+        .header("origin", &site.url)
+        .form(&[("user", "ann"), ("password", "ann's password")])
+        .send()
+        .unwrap();
+    assert_eq!(signed_in.headers()["strict-transport-security"], "max-age=31536000");
+    let cookie = signed_in.headers()["set-cookie"].to_str().unwrap().to_owned();
+    assert!(cookie.starts_with("__Host-pgkeep=") && cookie.ends_with("; Secure"), "{cookie}");
+    let cookie = cookie.split(';').next().unwrap();
+    let overview = client.get(&site.url).header("cookie", cookie).send().unwrap().text().unwrap();
+    assert!(overview.contains("the new TLS certificate is not used"), "{overview}");
 }

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use crate::error::Result;
 use crate::health::{Health, Severity};
+use crate::fleet::TaskKind;
 use crate::history::RunFilter;
 use crate::run::{Run, RunState};
 use crate::shared::Shared;
@@ -33,12 +34,12 @@ pub(super) fn text(shared: &Shared) -> Result<String> {
     );
     out.gauge(
         "pgkeep_backup_last_success_timestamp_seconds",
-        "When the newest backup was taken.",
-        of(|h| Some(seconds(h.newest.as_ref()?.started))),
+        "When the newest backup was whole.",
+        of(|h| Some(seconds(h.newest.as_ref()?.finished))),
     );
     out.gauge(
         "pgkeep_backup_last_proven_timestamp_seconds",
-        "When the newest backup that is proven to restore was proven.",
+        "When a drill proved a backup last.",
         of(|h| Some(seconds(h.proven.as_ref()?.proven?))),
     );
     out.gauge(
@@ -69,23 +70,18 @@ pub(super) fn text(shared: &Shared) -> Result<String> {
     );
     out.gauge(
         "pgkeep_drill_seconds",
-        "How long the last drill's restore took: the measured time of recovery.",
-        of(|h| {
-            Some(
-                h.last.get(&crate::TaskKind::Drill)?.result.as_ref()?["drill"]["restore_ms"].as_f64()?
-                    / 1000.0,
-            )
-        }),
+        "How long the last drill took.",
+        of(|h| took(h.last.get(&TaskKind::Drill)?)),
     );
     let next = all
         .iter()
         .flat_map(|h| h.next.iter().map(|(kind, at)| (of_task(&h.database, kind.as_str()), seconds(*at))));
     out.gauge("pgkeep_next_run_timestamp_seconds", "When a task runs next.", next.collect());
-    let took = |r: &Run| Some(r.finished?.duration_since(r.started?).as_secs_f64());
-    let lasts = all.iter().flat_map(|h| {
-        h.last.values().filter_map(|r| Some((of_task(&h.database, r.kind.as_str()), took(r)?)))
+    let succeeded = all.iter().flat_map(|h| {
+        let runs = h.last.values().filter(|r| r.state != RunState::Failed);
+        runs.filter_map(|r| Some((of_task(&h.database, r.kind.as_str()), took(r)?)))
     });
-    out.gauge("pgkeep_run_duration_seconds", "How long the last run of a task took.", lasts.collect());
+    out.gauge("pgkeep_run_duration_seconds", "How long the last run took that succeeded.", succeeded.collect());
     runs(shared, &mut out)?;
     Ok(out.0)
 }
@@ -115,6 +111,10 @@ type Labels<'l> = Vec<(&'l str, &'l str)>;
 
 fn of_task<'l>(database: &'l str, kind: &'l str) -> Labels<'l> {
     vec![("database", database), ("kind", kind)]
+}
+
+fn took(run: &Run) -> Option<f64> {
+    Some(run.finished?.duration_since(run.started?).as_secs_f64())
 }
 
 fn seconds(at: Timestamp) -> f64 {

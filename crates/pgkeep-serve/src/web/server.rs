@@ -1,13 +1,14 @@
 //! Listens.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use axum_server::Handle;
-use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
+use tokio::sync::watch;
+use tokio::time::sleep;
 
+use super::incoming::{Incoming, Peer};
 use super::options::WebOptions;
 use super::router::router;
 use super::site::Site;
@@ -18,15 +19,13 @@ use crate::watch::Watchers;
 
 /// Requests that read stores or the state at a time; further ones wait.
 const READERS: usize = 8;
-/// How long a request's head, or a handshake, may take.
-const PATIENCE: Duration = Duration::from_secs(10);
 /// How long requests may go on once the daemon ends.
 const FAREWELL: Duration = Duration::from_secs(3);
 
 /// The server, which answers until it is stopped.
 pub struct Web {
     url: String,
-    handle: Handle<SocketAddr>,
+    stop: watch::Sender<bool>,
     thread: JoinHandle<()>,
 }
 
@@ -61,27 +60,31 @@ impl Web {
             Some(external) => external.to_string(),
             None => format!("{}://{address}", if tls.is_some() { "https" } else { "http" }),
         };
-        let handle = Handle::new();
-        let service = router(site).into_make_service_with_connect_info::<SocketAddr>();
-        let serving = {
-            let handle = handle.clone();
-            async move {
-                let mut server = axum_server::from_tcp(listener)?.handle(handle).http1_only();
-                server.http_builder().http1().header_read_timeout(PATIENCE);
-                let server = server.first_request_timeout(PATIENCE);
-                match tls {
-                    None => server.serve(service).await,
-                    Some(config) => {
-                        let acceptor = RustlsAcceptor::new(RustlsConfig::from_config(Arc::new(config)));
-                        server.acceptor(acceptor.handshake_timeout(PATIENCE)).serve(service).await
-                    }
-                }
+        let incoming = {
+            let _entered = runtime.enter();
+            tokio::net::TcpListener::from_std(listener).and_then(|l| Incoming::new(l, tls)).map_err(listen)?
+        };
+        let (stop, stopped) = watch::channel(false);
+        let service = router(site).into_make_service_with_connect_info::<Peer>();
+        let serving = async move {
+            let told = |mut stopped: watch::Receiver<bool>| async move {
+                // That the other end is gone means the same.
+                let _ = stopped.wait_for(|stop| *stop).await;
+            };
+            let patience = told(stopped.clone());
+            tokio::select! {
+                _ = axum::serve(incoming, service).with_graceful_shutdown(told(stopped)) => {}
+                () = async { patience.await; sleep(FAREWELL).await } => {}
             }
         };
         let thread = std::thread::Builder::new().name("web".into());
-        // Once it listens, nothing makes it end but `stop`.
-        let thread = thread.spawn(move || drop(runtime.block_on(serving))).map_err(system)?;
-        Ok(Web { url, handle, thread })
+        let thread = thread
+            .spawn(move || {
+                runtime.block_on(serving);
+                runtime.shutdown_background();
+            })
+            .map_err(system)?;
+        Ok(Web { url, stop, thread })
     }
 
     /// Where it is.
@@ -91,7 +94,8 @@ impl Web {
 
     /// Ends it, after what is being answered.
     pub fn stop(self) {
-        self.handle.graceful_shutdown(Some(FAREWELL));
+        self.stop.send_replace(true);
+        // It ends by itself; one that has panicked has ended, too.
         drop(self.thread.join());
     }
 }

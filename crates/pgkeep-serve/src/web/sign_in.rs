@@ -1,6 +1,5 @@
 //! Signing in with a password, and out.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Form;
@@ -11,6 +10,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use jiff::Timestamp;
 use serde::Deserialize;
 
+use super::incoming::Peer;
 use super::pages;
 use super::router::answer;
 use super::sessions::LIFETIME;
@@ -41,7 +41,7 @@ pub(super) async fn page(State(site): State<Arc<Site>>, Query(going): Query<Goin
 /// Looks at name and password.
 pub(super) async fn sign_in(
     State(site): State<Arc<Site>>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    ConnectInfo(Peer(peer)): ConnectInfo<Peer>,
     headers: HeaderMap,
     Form(fields): Form<Fields>,
 ) -> Response {
@@ -49,7 +49,7 @@ pub(super) async fn sign_in(
     answer(site, move |site| Ok(attempt(site, peer, &headers, &fields))).await
 }
 
-fn attempt(site: &Site, peer: SocketAddr, headers: &HeaderMap, fields: &Fields) -> Response {
+fn attempt(site: &Site, peer: std::net::SocketAddr, headers: &HeaderMap, fields: &Fields) -> Response {
     let (now, address) = (Timestamp::now(), site.address(peer, headers));
     let next = own_path(fields.next.as_deref());
     let refuse = |status: StatusCode, why: &str| {
