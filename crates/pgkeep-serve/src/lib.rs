@@ -31,8 +31,8 @@ mod status;
 mod supervisor;
 mod survey;
 mod watch;
-pub mod web;
 pub mod watchers;
+pub mod web;
 
 pub use error::{Result, ServeError};
 pub use fleet::{Fleet, FleetSource, Limits, Member, Retries, StoreUrl, Task, TaskKind, Windows};

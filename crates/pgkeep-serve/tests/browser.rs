@@ -17,7 +17,8 @@ const ENTER: &str = "\u{E007}";
 /// axe-core's rules; its full text goes into the page.
 fn axe() -> String {
     let packages = std::env::var("PGKEEP_TEST_AWS").expect("PGKEEP_TEST_AWS: `. .bed/env`");
-    std::fs::read_to_string(Path::new(&packages).join("axe_playwright_python/axe.min.js")).expect("testbed/install")
+    std::fs::read_to_string(Path::new(&packages).join("axe_playwright_python/axe.min.js"))
+        .expect("testbed/install")
 }
 
 /// Looks at a page at every width and in both schemes; gives what is wrong.
@@ -31,7 +32,9 @@ fn look(browser: &Browser, axe: &str, name: &str, wrong: &mut Vec<String>) {
              .flatMap(v => v.nodes.map(n => v.id + ': ' + n.html + ' ' + n.failureSummary)))"
         ));
         wrong.extend(found.as_array().unwrap().iter().map(|v| format!("{place}: {v}")));
-        if browser.run("return document.documentElement.scrollWidth > document.documentElement.clientWidth") == true {
+        if browser.run("return document.documentElement.scrollWidth > document.documentElement.clientWidth")
+            == true
+        {
             wrong.push(format!("{place}: it has to be scrolled sideways"));
         }
         let file = format!("{}-{scheme}-{width}.png", name.replace(' ', "-"));
@@ -96,7 +99,8 @@ fn signing_in_is_done_by_keyboard_and_leads_to_the_page_that_was_wanted() {
     let mut wrong = Vec::new();
     look(&browser, &axe, "sign in", &mut wrong);
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    let keys: Vec<String> = "bob".chars().chain(TAB.chars()).chain("bob's password".chars()).map(String::from).collect();
+    let keys: Vec<String> =
+        "bob".chars().chain(TAB.chars()).chain("bob's password".chars()).map(String::from).collect();
     browser.press(&keys.iter().map(String::as_str).chain([ENTER]).collect::<Vec<_>>());
     browser.wait_for("return location.pathname === '/calendar'");
     assert_eq!(browser.run("return document.cookie"), "", "no script reads the session");
@@ -109,7 +113,8 @@ fn a_run_s_progress_moves_without_loading_the_page_again() {
     let mut going = run("shop", TaskKind::Backup, Timestamp::now(), RunState::InProgress, 0.0);
     going.finished = None;
     site.shared.history.put_run(&going).unwrap();
-    let progress = |bytes| Progress { phase: "data".into(), bytes, bytes_expected: 1000, ..Progress::default() };
+    let progress =
+        |bytes| Progress { phase: "data".into(), bytes, bytes_expected: 1000, ..Progress::default() };
     site.shared.live.set(&going.id, progress(100));
     browser.go(&format!("{}/runs/{}", site.url, going.id));
     browser.run("window.same = true");

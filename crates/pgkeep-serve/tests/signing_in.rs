@@ -196,7 +196,7 @@ fn tls_is_spoken_and_a_renewed_certificate_counts_at_once() {
     let site = Site::with(&options, fleet::sound(&store(), Timestamp::now()));
     let (before, verified) = shown(&site, &authority);
     assert!(verified && before.len() > 100);
-    authority.server("IP:127.0.0.1", 29);
+    let _renewed = authority.server("IP:127.0.0.1", 29);
     let (after, verified) = shown(&site, &authority);
     assert!(verified && after != before);
     std::fs::write(&certificate, "no certificate").unwrap();

@@ -7,8 +7,8 @@ use std::fmt::Write;
 use jiff::Timestamp;
 
 use crate::error::Result;
-use crate::health::{Health, Severity};
 use crate::fleet::TaskKind;
+use crate::health::{Health, Severity};
 use crate::history::RunFilter;
 use crate::run::{Run, RunState};
 use crate::shared::Shared;
@@ -81,7 +81,11 @@ pub(super) fn text(shared: &Shared) -> Result<String> {
         let runs = h.last.values().filter(|r| r.state != RunState::Failed);
         runs.filter_map(|r| Some((of_task(&h.database, r.kind.as_str()), took(r)?)))
     });
-    out.gauge("pgkeep_run_duration_seconds", "How long the last run took that succeeded.", succeeded.collect());
+    out.gauge(
+        "pgkeep_run_duration_seconds",
+        "How long the last run took that succeeded.",
+        succeeded.collect(),
+    );
     runs(shared, &mut out)?;
     Ok(out.0)
 }
