@@ -101,6 +101,12 @@ impl Notifications {
         }
     }
 
+    /// The channels' names.
+    pub fn names(&self) -> Vec<String> {
+        let lanes = self.lanes.read().unwrap_or_else(PoisonError::into_inner);
+        lanes.all.iter().map(|lane| lane.channel.name.clone()).collect()
+    }
+
     /// What is wrong now, a line for each channel.
     pub fn problems(&self) -> Vec<String> {
         let lanes = self.lanes.read().unwrap_or_else(PoisonError::into_inner);

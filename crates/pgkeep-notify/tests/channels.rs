@@ -271,7 +271,7 @@ fn what_the_other_end_says_decides_about_another_try_and_no_secret_comes_back() 
     let secret = "/services/T0/B0/planted-hook";
     let receiver = Receiver::start(move |n, request| {
         let wait = if n == 1 { vec![("retry-after", "7".to_owned())] } else { Vec::new() };
-        ([404, 429, 503, 302][n], wait, format!("no: {}", request.path))
+        ([404, 429, 503, 302][n], wait, format!("no: {}", request.path).into_bytes())
     });
     let slack = channel("slack", &[("url", &receiver.url(secret))]);
     let retry = |expected: Retry| {

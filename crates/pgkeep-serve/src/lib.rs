@@ -18,6 +18,7 @@ mod error;
 mod fleet;
 mod history;
 mod live;
+pub mod logging;
 mod orders;
 mod run;
 mod runner;
@@ -26,6 +27,7 @@ mod status;
 mod supervisor;
 mod survey;
 mod watch;
+pub mod watchers;
 
 pub use error::{Result, ServeError};
 pub use fleet::{Fleet, FleetSource, Limits, Member, Retries, StoreUrl, Task, TaskKind, Windows};

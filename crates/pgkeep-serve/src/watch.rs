@@ -19,6 +19,8 @@ pub trait Watcher: Send + Sync {
     fn happened(&self, _event: &Event) {}
     /// Somebody did something.
     fn audited(&self, _act: &Act) {}
+    /// The daemon ends: what is still to be sent is sent now, within a few seconds.
+    fn end(&self) {}
 }
 
 /// One line of the audit log: who did what.

@@ -1,12 +1,14 @@
 """What tests need of AWS's control plane, by AWS's own library. The first argument is the endpoint."""
 
 import datetime
+import io
 import json
 import sys
 import urllib.request
 from unittest import mock
 
 import boto3
+import botocore.parsers
 
 
 def main(endpoint, action, *words):
@@ -51,6 +53,22 @@ def main(endpoint, action, *words):
         queue = client("sqs").get_queue_url(QueueName=words[0])["QueueUrl"]
         for message in client("sqs").receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", []):
             print(message["Body"])
+    elif action == "metrics":
+        # The emulator does not know the protocol in which newer libraries put metrics: botocore takes the requests apart
+        # and puts them in its own way, by which they are checked against the service's model.
+        cloudwatch, found = client("cloudwatch"), []
+        for body in words[1:]:
+            stream = io.BufferedReader(io.BytesIO(bytes.fromhex(body)))
+            put = botocore.parsers.RpcV2CBORParser().parse_data_item(stream)
+            cloudwatch.put_metric_data(**put)
+        now = datetime.datetime.now(datetime.timezone.utc)
+        span = dict(StartTime=now - datetime.timedelta(hours=1), EndTime=now + datetime.timedelta(minutes=1), Period=60)
+        for metric in cloudwatch.list_metrics(Namespace=words[0])["Metrics"]:
+            query = dict(Namespace=words[0], MetricName=metric["MetricName"], Dimensions=metric["Dimensions"])
+            got = cloudwatch.get_metric_statistics(Statistics=["Sum"], **query, **span)["Datapoints"]
+            database = {d["Name"]: d["Value"] for d in metric["Dimensions"]}.get("Database")
+            found += [{"name": metric["MetricName"], "database": database, "value": p["Sum"]} for p in got]
+        print(json.dumps(found))
     elif action == "sender":
         client("ses").verify_email_identity(EmailAddress=words[0])
     elif action == "mails":

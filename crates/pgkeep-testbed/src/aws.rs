@@ -108,6 +108,16 @@ impl Aws {
         self.call(&["published", topic])
     }
 
+    /// Puts the metrics of these requests of CloudWatch's CBOR protocol; then the last hour's of the namespace, as JSON:
+    /// `name`, `database`, `value`.
+    #[must_use]
+    pub fn metrics(&self, namespace: &str, requests: &[Vec<u8>]) -> String {
+        let hex = |body: &Vec<u8>| body.iter().map(|byte| format!("{byte:02x}")).collect();
+        let bodies: Vec<String> = requests.iter().map(hex).collect();
+        let words = ["metrics", namespace].into_iter().chain(bodies.iter().map(String::as_str));
+        self.call(&words.collect::<Vec<_>>())
+    }
+
     /// Lets SES send mail from this address.
     pub fn sender(&self, address: &str) {
         self.call(&["sender", address]);

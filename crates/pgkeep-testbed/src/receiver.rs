@@ -33,7 +33,7 @@ impl Request {
 }
 
 /// What it answers: a status, headers, a body.
-pub type Reply = (u16, Vec<(&'static str, String)>, String);
+pub type Reply = (u16, Vec<(&'static str, String)>, Vec<u8>);
 
 /// A receiver of a test's own.
 #[derive(Debug)]
@@ -46,7 +46,7 @@ impl Receiver {
     /// It gives these statuses in turn, the last one for ever.
     #[must_use]
     pub fn answering(statuses: &'static [u16]) -> Receiver {
-        Receiver::start(move |n, _| (statuses[n.min(statuses.len() - 1)], Vec::new(), String::new()))
+        Receiver::start(move |n, _| (statuses[n.min(statuses.len() - 1)], Vec::new(), Vec::new()))
     }
 
     /// It gives what `answer` says to the request of this number (from 0 on).
@@ -123,7 +123,7 @@ fn serve(
     let length = body.len();
     let head =
         format!("HTTP/1.1 {status} Said\r\ncontent-length: {length}\r\nconnection: close\r\n{headers}\r\n");
-    (&stream).write_all((head + &body).as_bytes()).ok()?;
+    (&stream).write_all(&[head.as_bytes(), &body].concat()).ok()?;
     // Only what was answered counts as arrived.
     arrived.notify_all();
     Some(())

@@ -27,12 +27,16 @@ impl<'s> ArchiveUpload<'s> {
     pub(crate) fn finished(&self) -> Option<&Finished> {
         self.finished.as_ref()
     }
+
+    fn start(&mut self, plan: UploadPlan) -> Result<()> {
+        self.upload = Some(self.store.start_upload(&self.key, plan)?);
+        Ok(())
+    }
 }
 
 impl ObjectTarget for ArchiveUpload<'_> {
     fn begin(&mut self, head_len: u64, expected_size: u64) -> Result<()> {
-        self.upload = Some(self.store.start_upload(&self.key, UploadPlan::new(head_len, expected_size))?);
-        Ok(())
+        self.start(UploadPlan::new(head_len, expected_size))
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<()> {
@@ -96,35 +100,30 @@ impl<'s> DirectoryUpload<'s> {
 
 impl DirectoryTarget for DirectoryUpload<'_> {
     fn create(&self, name: &str) -> Result<Box<dyn ObjectTarget + '_>> {
-        Ok(Box::new(FileUpload { directory: self, name: name.to_owned(), upload: None }))
+        let upload = ArchiveUpload::new(self.store, self.key(name));
+        Ok(Box::new(FileUpload { directory: self, name: name.to_owned(), upload }))
     }
 }
 
 struct FileUpload<'d> {
     directory: &'d DirectoryUpload<'d>,
     name: String,
-    upload: Option<Upload>,
+    upload: ArchiveUpload<'d>,
 }
 
 impl ObjectTarget for FileUpload<'_> {
     fn begin(&mut self, head_len: u64, expected_size: u64) -> Result<()> {
         // Many files are under way at a time: one part of each is enough.
-        let plan = UploadPlan { concurrency: 1, ..UploadPlan::new(head_len, expected_size) };
-        let key = self.directory.key(&self.name);
-        self.upload = Some(self.directory.store.start_upload(&key, plan)?);
-        Ok(())
+        self.upload.start(UploadPlan { concurrency: 1, ..UploadPlan::new(head_len, expected_size) })
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        match &mut self.upload {
-            Some(upload) => Ok(upload.write(bytes)?),
-            None => Ok(()),
-        }
+        self.upload.write(bytes)
     }
 
     fn finish(&mut self, head: Vec<u8>) -> Result<()> {
-        if let Some(upload) = self.upload.take() {
-            let finished = upload.finish(head)?;
+        self.upload.finish(head)?;
+        if let Some(finished) = self.upload.finished.take() {
             self.directory.files().insert(self.name.clone(), finished);
         }
         Ok(())

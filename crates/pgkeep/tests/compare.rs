@@ -111,6 +111,19 @@ fn a_database_is_compared_with_a_backup_without_restoring_it() {
 }
 
 #[test]
+fn of_a_script_the_rows_are_compared_and_it_is_told_that_the_rest_is_not() {
+    let source = Database::create(&Server::major(18), "scripted");
+    source.psql(SCHEMA);
+    let store = tempfile::tempdir().unwrap();
+    let to = store.path().to_str().unwrap();
+    ran(&["backup", &source.url(), "--to", to, "--name", "scripted", "--format", "plain"]).ok();
+    let compare = ["compare", &source.url(), "scripted@latest", "--store", to];
+    ran(&compare).ok().says(&["5,600 rows", "definitions are not compared"]);
+    source.psql("delete from t where id = 7");
+    ran(&compare).failed(3, &["rows of public.t: 4,999 rows in the first, 5,000 rows in the second"]);
+}
+
+#[test]
 fn words_in_the_wrong_order_are_told_so() {
     ran(&["compare", "shop@latest", "postgres://x/y"]).failed(2, &["the database comes first"]);
 }

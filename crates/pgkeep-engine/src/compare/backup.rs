@@ -25,15 +25,18 @@ pub fn compare_with_backup(
     cancel: &Cancel,
 ) -> Result<Comparison> {
     let dump = &manifest.dump;
-    let (mut definitions, mut notes) = (Vec::new(), Vec::new());
-    if let Some(toc) = toc {
-        let like = toc.header.dump_version.as_ref().map(ToString::to_string);
-        let snapshot = Snapshot::begin(database, cancel)?;
-        let ours = read_definitions(&snapshot, like.as_deref(), cancel)?;
-        definitions = compare(&ours, toc);
-        let versions = [snapshot.client.server_version().to_owned(), dump.server_version.clone()];
-        notes = reworded(&versions, &mut definitions, [&ours, toc], snapshot.client.info(), cancel)?;
-    }
+    let (definitions, notes) = match toc {
+        Some(toc) => {
+            let like = toc.header.dump_version.as_ref().map(ToString::to_string);
+            let snapshot = Snapshot::begin(database, cancel)?;
+            let ours = read_definitions(&snapshot, like.as_deref(), cancel)?;
+            let mut changes = compare(&ours, toc);
+            let versions = [snapshot.client.server_version().to_owned(), dump.server_version.clone()];
+            let notes = reworded(&versions, &mut changes, [&ours, toc], snapshot.client.info(), cancel)?;
+            (changes, notes)
+        }
+        None => (Vec::new(), vec!["definitions are not compared: the backup is an SQL script".into()]),
+    };
     let (tables, sequences, large_objects) = (&dump.tables, &dump.sequences, dump.large_objects.as_ref());
     let verdict = prove(database, &dump.encoding, tables, sequences, large_objects, jobs, progress, cancel)?;
     let (mut differences, mut others) = (Vec::new(), Vec::new());

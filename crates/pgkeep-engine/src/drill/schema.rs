@@ -50,11 +50,19 @@ pub(super) fn prove(
     let reference = read(&reference)?;
     let (same, different): (Vec<_>, Vec<_>) =
         changes.into_iter().partition(|change| change.is_same_in(&reference, &found));
+    let (missing, reworded): (Vec<_>, Vec<_>) = same.iter().partition(|c| c.side == Side::First);
     let mut notes = Vec::new();
-    if !same.is_empty() {
+    if !reworded.is_empty() {
         notes.push(format!(
             "definitions: this server words {} of them otherwise than the archive, as it does whenever it is given them",
-            same.len()
+            reworded.len()
+        ));
+    }
+    if !missing.is_empty() {
+        let names: Vec<&str> = missing.iter().map(|c| c.object.as_str()).collect();
+        notes.push(format!(
+            "definitions: this server makes none of that name whenever it is given them, or this user may not: {}",
+            names.join(", ")
         ));
     }
     Ok(Compared { definitions, failures: different.iter().map(finding).collect(), notes })

@@ -27,7 +27,7 @@ pub fn html(record: &DrillRecord) -> String {
         &[
             ("Backup", format!("{} of {}", b.id, b.name)),
             ("Database", format!("{}, PostgreSQL {}", b.database, b.server_version)),
-            ("State of", format!("{} (snapshot)", b.snapshot_time)),
+            ("State of", format!("{} (snapshot)", moment(b.snapshot_time))),
             ("Holds", b.partial.clone().unwrap_or_else(|| "all of the database".into())),
             ("Archive", format!("{}, {} bytes", b.url, b.size)),
             ("SHA-256 of archive", b.sha256.clone()),
@@ -37,8 +37,8 @@ pub fn html(record: &DrillRecord) -> String {
     page.facts(
         "Drill",
         &[
-            ("Began", record.started.to_string()),
-            ("Ended", record.finished.to_string()),
+            ("Began", moment(record.started)),
+            ("Ended", moment(record.finished)),
             ("By", format!("pgkeep {} on {}", record.pgkeep_version, record.host)),
             ("Restored into", format!("{}, PostgreSQL {}", d.server, d.server_version)),
             ("Time of recovery", format!("{} (and {} to make the place)", time(d.restore_ms), time(d.prepare_ms))),
@@ -108,6 +108,10 @@ fn meaning(verdict: DrillVerdict) -> &'static str {
              failed."
         }
     }
+}
+
+fn moment(t: jiff::Timestamp) -> String {
+    t.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
 fn time(ms: u64) -> String {

@@ -2,23 +2,25 @@
 
 mod flags;
 mod fleet;
+mod watchers;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Parser;
 use jiff::Timestamp;
-use pgkeep_serve::{Daemon, DaemonOptions, FleetSource, Watchers};
+use pgkeep_serve::{Daemon, DaemonOptions, FleetSource};
 use serde_json::json;
 
 use crate::config::keys::{DAEMON, THIS_RUN};
 use crate::config::place;
 use crate::failure::{Exit, Failure, Result};
-use crate::show::{plural, print, print_json, table, warn};
+use crate::show::{plural, print, print_json, table};
 use crate::signals;
 use crate::state;
 pub(super) use flags::ScheduleFlags;
 pub(super) use fleet::Configured;
+use watchers::{Channels, WatchFlags, WithChannels};
 
 /// Options of `serve`.
 #[derive(Parser)]
@@ -46,6 +48,8 @@ pub(super) struct Options {
     #[arg(long, requires = "next", help_heading = THIS_RUN)]
     pub(super) json: bool,
     #[command(flatten)]
+    watch: WatchFlags,
+    #[command(flatten)]
     schedule: ScheduleFlags,
 }
 
@@ -55,17 +59,19 @@ pub(super) fn run(options: &Options, named: Option<&Path>) -> Result<()> {
     if let Some(count) = options.next {
         return next(&source, count, options.json);
     }
-    let program = std::env::current_exe();
+    let telemetry = options.watch.start_log()?;
+    let (program, state) = (std::env::current_exe(), state::folder(options.state.as_deref())?);
+    let channels = Channels::new(config.clone());
     let daemon = Daemon::open(
         DaemonOptions {
             program: program
                 .map_err(|e| Failure::new(Exit::Failed, "failed", format!("finding this program: {e}")))?,
             config,
-            state: state::folder(options.state.as_deref())?,
+            state: state.clone(),
             stop_grace: options.stop_grace,
             survey_every: options.survey_every,
         },
-        Box::new(source),
+        Box::new(WithChannels { fleet: source, channels: channels.clone() }),
     )?;
     let shared = daemon.shared();
     signals::order_on_signals(&shared.orders)
@@ -73,8 +79,11 @@ pub(super) fn run(options: &Options, named: Option<&Path>) -> Result<()> {
     let fleet = shared.fleet();
     let databases = plural(fleet.members.len() as u64, "database");
     let scheduled = fleet.tasks.iter().filter(|t| t.schedule.is_some()).count() as u64;
-    warn(format!("pgkeep: serving {databases}, {}", plural(scheduled, "scheduled task")));
-    Ok(daemon.run(&Watchers::default())?)
+    let watchers = options.watch.watchers(telemetry, &channels, &shared, &state)?;
+    tracing::info!("serving {databases}, {}", plural(scheduled, "scheduled task"));
+    let done = daemon.run(&watchers);
+    watchers.each(|watcher| watcher.end());
+    Ok(done?)
 }
 
 /// Prints when what would run next.

@@ -216,6 +216,7 @@ impl RestoreJob {
     /// A script is run as it is.
     fn refuse_for_scripts(&self) -> Result<()> {
         let asked = [
+            (self.options.create && self.create_as.is_some(), "--create-as, --swap"),
             (self.options.create, "--create"),
             (self.options.clean, "--clean"),
             (self.options.no_owner, "--no-owner"),

@@ -1,0 +1,13 @@
+//! Those who look on: each is a [`Watcher`](crate::Watcher).
+
+mod audit;
+mod cloudwatch;
+mod log;
+mod notify;
+mod telemetry;
+
+pub use audit::{AuditLog, Broken, verify};
+pub use cloudwatch::CloudWatch;
+pub use log::RunLog;
+pub use notify::Notifier;
+pub use telemetry::Telemetry;
