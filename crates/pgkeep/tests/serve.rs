@@ -41,7 +41,7 @@ impl Home {
 
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = pgkeep(arguments);
-        command.env("PGKEEP_CONFIG", self.path("pgkeep.toml"));
+        command.env("PGKEEP_CONFIG", self.path("pgkeep.toml")).env("PGKEEP_LISTEN", "none");
         command
     }
 
@@ -332,6 +332,10 @@ fn what_is_wrong_is_told_before_anything_begins_and_the_next_runs_can_be_seen() 
     let told = home.ran(&["serve"]).failed(2, &["line 8", "5 fields"]);
     assert!(!home.path("state").exists(), "{told:?}");
     home.ran(&["config", "check"]).says(&["line 8"]);
+    let one = entry("shop", "postgres://x", "schedule = '@daily'") + &entry("other", "postgres://y", "");
+    home.configure(&one);
+    home.ran(&["config", "check"]).ok().says(&["\"other\": it has no schedule"]);
     home.configure(&entry("shop", "postgres://x", "schedule = '@daily'\ntime_zone = 'Mars/Base'"));
+    home.ran(&["config", "check"]).says(&["Mars/Base"]);
     home.ran(&["serve"]).failed(2, &["Mars/Base", "Europe/Berlin"]);
 }

@@ -8,6 +8,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
@@ -77,13 +78,13 @@ impl Process {
     }
 }
 
-/// The processes that run.
+/// The processes that run, each with when it was asked to end.
 #[derive(Default)]
-pub(crate) struct Processes(HashMap<RunId, Process>);
+pub(crate) struct Processes(HashMap<RunId, (Process, Option<Instant>)>);
 
 impl Processes {
     pub(super) fn add(&mut self, run: RunId, process: Process) {
-        self.0.insert(run, process);
+        self.0.insert(run, (process, None));
     }
 
     /// Forgets one that has ended.
@@ -92,15 +93,16 @@ impl Processes {
     }
 
     /// Asks a run's process to end, which it does without leaving anything.
-    pub(crate) fn stop(&self, run: &RunId) {
-        if let Some(process) = self.0.get(run) {
+    pub(crate) fn stop(&mut self, run: &RunId) {
+        if let Some((process, asked)) = self.0.get_mut(run) {
             process.signal(false);
+            *asked = Some(Instant::now());
         }
     }
 
-    /// Ends all processes at once.
-    pub(crate) fn kill_all(&self) {
-        for process in self.0.values() {
+    /// Ends those at once that were asked so long ago.
+    pub(crate) fn kill_unheeding(&self, after: Duration) {
+        for (process, _) in self.0.values().filter(|(_, asked)| asked.is_some_and(|a| a.elapsed() > after)) {
             process.signal(true);
         }
     }

@@ -16,7 +16,7 @@ use super::outcome::{End, Outcome};
 use super::planner::{Planner, Step};
 use super::{known_name, mark_name};
 use crate::error::{Result, ServeError};
-use crate::fleet::{Fleet, FleetSource, Task, TaskKind};
+use crate::fleet::{Fleet, FleetSource, TaskKind};
 use crate::history::{History, RunFilter};
 use crate::orders::{Inbox, Order, Orders, Word};
 use crate::run::{Run, RunId, RunState, RunTrigger};
@@ -101,12 +101,16 @@ impl Daemon {
             beat();
             match inbox.hear(Duration::from_secs(1)) {
                 Some(Word::Surveyed) => break,
+                Some(word @ Word::Order(Order::End)) => {
+                    heard.push(word);
+                    break;
+                }
                 Some(word) => heard.push(word),
                 None => {}
             }
         }
         let now = Timestamp::now();
-        let planner = Planner::new(shared.fleet(), now, |task| mark(&shared, task));
+        let planner = Planner::new(shared.fleet(), now, |task| shared.history.settled(task).ok().flatten());
         let teller = Teller::new(&shared.history.last_runs()?);
         let mut heart = Heart {
             options,
@@ -137,22 +141,6 @@ fn needs_survey(shared: &Shared) -> Result<bool> {
     Ok(false)
 }
 
-/// Up to when a task's times are settled, by the state or else by what the stores have.
-fn mark(shared: &Shared, task: &Task) -> Option<Timestamp> {
-    let known = shared.history.mark(&mark_name(&task.id)).ok().flatten();
-    known.or_else(|| {
-        let database = task.database.as_deref()?;
-        match task.kind {
-            TaskKind::Backup => shared.history.newest_point(database).ok().flatten(),
-            TaskKind::Drill => {
-                let points = shared.history.points(Some(database)).ok()?;
-                points.iter().filter_map(|p| p.proven.max(p.drill_failed)).max()
-            }
-            _ => None,
-        }
-    })
-}
-
 struct Heart<'w> {
     options: DaemonOptions,
     source: Box<dyn FleetSource>,
@@ -165,14 +153,14 @@ struct Heart<'w> {
     processes: Processes,
     /// Runs that other daemons are asked about, with their words; `true` where one is to be stopped meanwhile.
     preparing: HashMap<RunId, (Run, Vec<String>, bool)>,
-    /// Since when it ends, and whether runs were stopped.
+    /// Whether it ends.
     ending: Option<Ending>,
 }
 
 #[derive(Clone, Copy)]
 struct Ending {
     stop_at: Instant,
-    stopped: Option<Instant>,
+    stopped: bool,
 }
 
 impl Heart<'_> {
@@ -229,6 +217,7 @@ impl Heart<'_> {
                 }
                 self.end_runs(ending, now);
             }
+            self.processes.kill_unheeding(KILL_AFTER);
             if Instant::now() >= survey_at {
                 survey_at = Instant::now() + self.options.survey_every;
                 self.surveyor.all();
@@ -291,7 +280,7 @@ impl Heart<'_> {
                 let grace = self.options.stop_grace;
                 // Asked for a second time, it does not wait any longer.
                 let stop_at = Instant::now() + if self.ending.is_some() { Duration::ZERO } else { grace };
-                let stopped = self.ending.and_then(|e| e.stopped);
+                let stopped = self.ending.is_some_and(|e| e.stopped);
                 self.ending = Some(Ending { stop_at, stopped });
                 self.planner.end();
                 notify(&[NotifyState::Stopping]);
@@ -306,10 +295,11 @@ impl Heart<'_> {
                 self.shared.set_problem("configuration", None);
                 let told = format!("{} databases, {} tasks", fleet.members.len(), fleet.tasks.len());
                 self.shared.set_fleet(fleet);
-                self.keep(self.know_tasks(now));
                 let shared = self.shared.clone();
-                let steps = self.planner.reload(shared.fleet(), now, |task| mark(&shared, task));
+                let steps =
+                    self.planner.reload(shared.fleet(), now, |t| shared.history.settled(t).ok().flatten());
                 self.take(steps, now);
+                self.keep(self.know_tasks(now));
                 self.surveyor.all();
                 told
             }
@@ -420,16 +410,12 @@ impl Heart<'_> {
         Ok(())
     }
 
-    /// Stops what runs when its grace is over, and kills it when it does not heed.
+    /// Stops what runs when its grace is over.
     fn end_runs(&mut self, ending: Ending, now: Timestamp) {
-        match ending.stopped {
-            None if Instant::now() >= ending.stop_at => {
-                self.ending = Some(Ending { stopped: Some(Instant::now()), ..ending });
-                let steps = self.planner.stop_all();
-                self.take(steps, now);
-            }
-            Some(stopped) if stopped.elapsed() > KILL_AFTER => self.processes.kill_all(),
-            _ => {}
+        if !ending.stopped && Instant::now() >= ending.stop_at {
+            self.ending = Some(Ending { stopped: true, ..ending });
+            let steps = self.planner.stop_all();
+            self.take(steps, now);
         }
     }
 

@@ -31,16 +31,41 @@ fn known_name(task: &str) -> String {
     format!("known:{task}")
 }
 
+/// Whether a task that was never run is due at once: the first backup of a rate, while there may be nothing yet to be
+/// drilled or pruned.
+fn is_first_at_once(task: &Task) -> bool {
+    task.kind == TaskKind::Backup && task.schedule.as_ref().is_some_and(|s| s.rate().is_some())
+}
+
 impl History {
+    /// Up to when a task's times are settled: by the state, or else by what the stores have, or else since when it is known.
+    pub(crate) fn settled(&self, task: &Task) -> Result<Option<Timestamp>> {
+        if let Some(mark) = self.mark(&mark_name(&task.id))? {
+            return Ok(Some(mark));
+        }
+        let in_stores = match (task.kind, task.database.as_deref()) {
+            (TaskKind::Backup, Some(database)) => self.newest_point(database)?,
+            (TaskKind::Drill, Some(database)) => {
+                let points = self.points(Some(database))?;
+                points.iter().filter_map(|p| p.proven.max(p.drill_failed)).max()
+            }
+            _ => None,
+        };
+        match in_stores {
+            None if !is_first_at_once(task) => self.mark(&known_name(&task.id)),
+            found => Ok(found),
+        }
+    }
+
     /// When a task runs next by its schedule, jitter included: a time that has passed where it waits for its place.
     ///
     /// # Errors
     /// SQLite's.
     pub fn next_run(&self, task: &Task, now: Timestamp) -> Result<Option<Timestamp>> {
         let Some(schedule) = &task.schedule else { return Ok(None) };
-        let base = match self.mark(&mark_name(&task.id))? {
+        let base = match self.settled(task)? {
             Some(mark) => schedule.next_after(mark),
-            None if schedule.rate().is_some() && task.kind == TaskKind::Backup => Some(now),
+            None if is_first_at_once(task) => Some(now),
             None => schedule.next_after(now),
         };
         Ok(base.and_then(|base| base.saturating_add(task.jitter).ok()))

@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::outcome::{End, Outcome};
-use super::retry;
+use super::{is_first_at_once, retry};
 use crate::fleet::{Fleet, Task, TaskKind};
 use crate::run::{Run, RunId, RunState, RunTrigger};
 
@@ -111,8 +111,7 @@ impl Planner {
                 Some(mark) if is_same || is_rate => mark,
                 // Times of a new schedule that have passed were never due.
                 Some(mark) => mark.max(Some(now)),
-                // The first backup of a rate is due at once; there may be nothing yet to be drilled or pruned.
-                None => mark(task).or((!is_rate || task.kind != TaskKind::Backup).then_some(now)),
+                None => mark(task).or((!is_first_at_once(task)).then_some(now)),
             };
             let host = task.database.as_deref().and_then(|d| fleet.members.iter().find(|m| m.name == d));
             let place = Place { host: host.map(|m| m.host.clone()), task: task.clone(), mark, due: None };

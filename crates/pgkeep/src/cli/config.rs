@@ -81,6 +81,14 @@ fn meaning(config: &Config, errors: &mut Vec<String>, warnings: &mut Vec<String>
             ));
         }
     }
+    let has_schedule = |name: &&String| config.settings_of(Some(name)).contains_key("schedule");
+    if config.databases.keys().any(|name| has_schedule(&name)) {
+        for name in config.databases.keys().filter(|name| !has_schedule(name)) {
+            warnings.push(format!(
+                "database \"{name}\": it has no schedule, while others have: pgkeep serve does not back it up"
+            ));
+        }
+    }
     for name in config.stores.keys() {
         match named(std::slice::from_ref(name), config).map(|stores| stores[0].url.parse::<StoreUrl>()) {
             Err(e) => warnings.push(e.message),

@@ -30,8 +30,8 @@ pub(crate) struct ScheduleFlags {
     #[arg(long, value_name = "WHEN", value_parser = when)]
     sync_schedule: Option<String>,
     /// The zone of the schedules' times and of retention's days, such as Europe/Berlin [default: UTC]
-    #[arg(long, value_name = "ZONE")]
-    time_zone: Option<String>,
+    #[arg(long, value_name = "ZONE", value_parser = zone)]
+    time_zone: Option<TimeZone>,
     /// A run that has not begun within this after its time fails, such as 1h
     #[arg(long, value_name = "TIME", value_parser = time)]
     start_window: Option<Duration>,
@@ -60,17 +60,10 @@ impl ScheduleFlags {
             TaskKind::Sync => &self.sync_schedule,
             TaskKind::Restore | TaskKind::Rds => &None,
         };
-        let zone = self.zone()?;
+        let zone = self.time_zone.clone().unwrap_or(TimeZone::UTC);
         text.as_deref()
             .map(|text| Schedule::parse(text, zone).map_err(|e| Failure::usage(e.to_string())))
             .transpose()
-    }
-
-    fn zone(&self) -> Result<TimeZone> {
-        let Some(name) = &self.time_zone else { return Ok(TimeZone::UTC) };
-        TimeZone::get(name).map_err(|_| {
-            Failure::usage(format!("time_zone {name}: no such zone\n  hint: write it like Europe/Berlin"))
-        })
     }
 
     pub(super) fn windows(&self) -> Windows {
@@ -89,6 +82,10 @@ impl ScheduleFlags {
 /// A schedule's text, looked at.
 fn when(text: &str) -> Result<String, String> {
     Schedule::parse(text, TimeZone::UTC).map(|_| text.to_owned()).map_err(|e| e.to_string())
+}
+
+fn zone(name: &str) -> Result<TimeZone, String> {
+    TimeZone::get(name).map_err(|_| "no such zone: write it like Europe/Berlin".to_owned())
 }
 
 /// A length of time such as 30s, 90m or 1d.
