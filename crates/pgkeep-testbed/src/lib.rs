@@ -27,6 +27,7 @@ mod proxy;
 mod receiver;
 mod run;
 mod s3;
+mod secrets;
 mod server;
 
 pub use aws::{Aws, python};
@@ -40,6 +41,7 @@ pub use proxy::FaultProxy;
 pub use receiver::{Receiver, Reply, Request};
 pub use run::with_programs;
 pub use s3::{Bucket, S3};
+pub use secrets::secret_in;
 pub use server::Server;
 
 /// What a test needs and the environment does not name; the message is for whoever ran `cargo test` alone.

@@ -9,7 +9,7 @@ use std::process::Command;
 
 use pgkeep_testbed::{Database, Server, compare_databases};
 use serde_json::Value;
-use support::{backup, program, restore, succeed};
+use support::{backup, output, program, restore, succeed};
 
 fn source() -> Database {
     let source = Database::create(&Server::major(17), "adoptee");
@@ -67,7 +67,7 @@ fn stock_archives_of_every_format_are_adopted_verified_restored_and_proven() {
         compare_databases(&source, &target).unwrap();
     }
     assert!(listed(store).iter().all(|l| l["foreign"].is_null()), "nothing is foreign any more");
-    let again = program().args(["adopt", "b.backup", "--store", store]).output().unwrap();
+    let again = output(program().args(["adopt", "b.backup", "--store", store]));
     assert_eq!(again.status.code(), Some(2), "{}", String::from_utf8_lossy(&again.stderr));
 }
 
@@ -82,7 +82,7 @@ fn what_is_changed_after_the_adoption_is_noticed_and_what_is_damaged_is_not_adop
     let mut bytes = std::fs::OpenOptions::new().write(true).open(&file).unwrap();
     bytes.seek(SeekFrom::Start(3000)).unwrap();
     bytes.write_all(b"rot").unwrap();
-    let out = program().args(["verify", &id, "--store", store]).output().unwrap();
+    let out = output(program().args(["verify", &id, "--store", store]));
     assert_eq!(out.status.code(), Some(3), "{}", String::from_utf8_lossy(&out.stderr));
 
     pg_dump(&source, &["-Fc"], &dir.path().join("cut.dump"));
@@ -92,7 +92,7 @@ fn what_is_changed_after_the_adoption_is_noticed_and_what_is_damaged_is_not_adop
     );
     pg_dump(&source, &["-Fp"], &dir.path().join("nameless.sql"));
     pg_dump(&source, &["-Fc"], &dir.path().join("good.dump"));
-    let out = program().args(["adopt", "--all", "--store", store]).output().unwrap();
+    let out = output(program().args(["adopt", "--all", "--store", store]));
     let said = String::from_utf8_lossy(&out.stderr);
     assert!(!out.status.success() && said.contains("cut.dump"), "{said}");
     assert!(said.contains("nameless.sql") && said.contains("--name"), "{said}");

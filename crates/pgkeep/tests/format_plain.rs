@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use pgkeep_testbed::{Database, Server, compare_databases};
-use support::{Backup, pgkeep, program, restore, succeed};
+use support::{Backup, output, pgkeep, program, restore, succeed};
 
 /// The script in plain text, by the stock program of its codec.
 fn plain_text(script: &Path) -> Vec<u8> {
@@ -115,7 +115,7 @@ fn a_converted_archive_is_the_script_that_stock_pg_restore_writes() {
         let differs = ours.split(|b| *b == b'\n').zip(stock.split(|b| *b == b'\n')).find(|(a, b)| a != b);
         let shown = differs.map(|(a, b)| (String::from_utf8_lossy(a), String::from_utf8_lossy(b)));
         assert!(ours == stock, "{major}: {shown:?}");
-        let out = convert.output().unwrap();
+        let out = output(&mut convert);
         assert!(!out.status.success() && String::from_utf8_lossy(&out.stderr).contains("--force"), "{out:?}");
     }
 }

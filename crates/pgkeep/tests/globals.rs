@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 
 use pgkeep_testbed::{Server, private_server};
 use serde_json::Value;
-use support::{program, succeed};
+use support::{output, program, succeed};
 
 const ROLES: &str = r#"
 create role readers;
@@ -41,7 +41,7 @@ fn json(out: &Output) -> Vec<Value> {
 fn backup_all(url: &str, to: &Path, extra: &[&str]) -> Output {
     let mut command = program();
     command.args(["backup", "--all", url, "--json", "--to"]).arg(to).args(extra);
-    command.output().unwrap()
+    output(&mut command)
 }
 
 fn restore_globals(what: &str, store: &Path, into: &Server) -> Output {
@@ -49,12 +49,12 @@ fn restore_globals(what: &str, store: &Path, into: &Server) -> Output {
     command
         .args(["restore", "--globals", what, "--json", "--into", &into.url("postgres"), "--store"])
         .arg(store);
-    command.output().unwrap()
+    output(&mut command)
 }
 
 fn listed(store: &Path, name: &str) -> Vec<Value> {
     let mut command = program();
-    json(&command.args(["list", name, "--json", "--store"]).arg(store).output().unwrap())
+    json(&output(command.args(["list", name, "--json", "--store"]).arg(store)))
 }
 
 /// A folder that the server may make a tablespace in.
@@ -139,7 +139,7 @@ fn without_pg_authid_the_roles_come_without_passwords_and_a_role_that_is_there_k
          create role backup login password 'pw-of-backup' in role pg_read_all_settings",
     );
     let url = source.url("postgres").replace("postgres:secret@", "backup:pw-of-backup@");
-    let out = program().args(["backup", &url, "--globals", "--to"]).arg(store.path()).output().unwrap();
+    let out = output(program().args(["backup", &url, "--globals", "--to"]).arg(store.path()));
     let said = String::from_utf8_lossy(&out.stdout).into_owned();
     assert!(out.status.success() && said.contains("without hashes of passwords"), "{out:?}");
     let shown = succeed(program().args(["show", "postgres@latest", "--store"]).arg(store.path()));
@@ -155,7 +155,7 @@ fn without_pg_authid_the_roles_come_without_passwords_and_a_role_that_is_there_k
     let into = target.url("postgres").replace("postgres:secret@", "boss:pw-of-boss@");
     let mut command = program();
     command.args(["restore", "--globals", "postgres@latest", "--into", &into, "--store"]).arg(store.path());
-    let said = String::from_utf8(command.output().unwrap().stdout).unwrap();
+    let said = String::from_utf8(output(&mut command).stdout).unwrap();
     assert!(
         said.contains("existing") && said.contains("app") && said.contains("without passwords"),
         "{said}"
@@ -186,7 +186,7 @@ fn what_cannot_be_restored_is_named_and_the_rest_is_done() {
     std::fs::write(&script, "CREATE ROLE intruder SUPERUSER;\n").unwrap();
     for out in [
         restore_globals(&id, store.path(), &target),
-        program().args(["verify", &id, "--store"]).arg(store.path()).output().unwrap(),
+        output(program().args(["verify", &id, "--store"]).arg(store.path())),
     ] {
         assert_eq!(out.status.code(), Some(3), "{out:?}");
     }

@@ -8,7 +8,7 @@ use std::process::Command;
 
 use pgkeep_testbed::{Database, Server, compare_databases};
 use serde_json::Value;
-use support::{backup, program, restore, succeed};
+use support::{backup, output, program, restore, succeed};
 
 const MANIFEST: &[u8] = include_bytes!("../../pgkeep-keep/tests/fixtures/manifest-v1.json");
 
@@ -195,7 +195,7 @@ fn a_held_backup_stays_until_it_is_released() {
     history.prune(&["--keep-last", "1"]);
     assert_eq!(history.ids("shop"), [ids[0].as_str(), &ids[2]]);
     succeed(&mut history.command(&["hold", &ids[0], "--release"]));
-    assert_eq!(history.command(&["hold", &ids[0], "--release"]).output().unwrap().status.code(), Some(1));
+    assert_eq!(output(&mut history.command(&["hold", &ids[0], "--release"])).status.code(), Some(1));
     history.prune(&["--keep-last", "1"]);
     assert_eq!(history.ids("shop"), [ids[2].as_str()]);
     assert_eq!(history.files().len(), 2, "{:?}", history.files());
@@ -218,7 +218,7 @@ fn the_newest_proven_backup_stays_and_list_says_when_it_was_proven() {
 fn while_backups_fail_to_come_nothing_goes_and_the_exit_code_says_so() {
     let history = History::new();
     let ids: Vec<String> = (5..9).rev().map(|days| history.plant("shop", days, |_| {})).collect();
-    let out = history.command(&["prune", "--keep-last", "1", "--expect-every", "1d"]).output().unwrap();
+    let out = output(&mut history.command(&["prune", "--keep-last", "1", "--expect-every", "1d"]));
     let said = String::from_utf8_lossy(&out.stderr).into_owned();
     assert_eq!(out.status.code(), Some(9), "{said}");
     assert!(said.contains("backups fail to come") && said.contains("5 d old"), "{said}");
@@ -233,7 +233,7 @@ fn an_unreadable_manifest_blocks_deletion_under_its_name_alone() {
         history.plant("other", days, |_| {});
     }
     std::fs::write(history.file("shop/broken.manifest.json"), "{").unwrap();
-    let out = history.command(&["prune", "--keep-last", "1"]).output().unwrap();
+    let out = output(&mut history.command(&["prune", "--keep-last", "1"]));
     assert_eq!(out.status.code(), Some(3), "{}", String::from_utf8_lossy(&out.stderr));
     assert!(String::from_utf8_lossy(&out.stderr).contains("broken.manifest.json"));
     let manifests =

@@ -5,7 +5,7 @@ mod support;
 
 use pgkeep_testbed::{Database, Server, compare_databases};
 use serde_json::Value;
-use support::{backup, pgkeep, program, restore, succeed};
+use support::{backup, output, pgkeep, program, restore, succeed};
 
 fn listed(store: &str) -> Vec<Value> {
     let out = succeed(program().args(["list", "--store", store, "--json"]));
@@ -117,7 +117,7 @@ fn templates_that_cannot_work_are_refused_with_what_to_do() {
         let url = Server::major(18).url("postgres");
         let mut command = program();
         command.args(["backup", &url, "--to", dir.path().to_str().unwrap()]).args(args);
-        let out = command.output().unwrap();
+        let out = output(&mut command);
         let said = String::from_utf8_lossy(&out.stderr);
         assert_eq!(out.status.code(), Some(2), "{args:?}: {said}");
         assert!(said.contains(word), "{args:?}: {said}");

@@ -5,7 +5,7 @@ mod support;
 
 use pgkeep_testbed::{Bucket, Database, S3, Server};
 use serde_json::Value;
-use support::{backup_with, program};
+use support::{backup_with, output, program};
 
 fn source() -> Database {
     let database = Database::create(&Server::major(18), "locked");
@@ -46,7 +46,7 @@ fn a_bucket_without_object_lock_is_refused_before_the_dump() {
     let mut command = program();
     command.envs(bucket.credentials());
     let store = bucket.url("p") + "&lock=compliance&lock-days=7";
-    let out = command.args(["backup", &source().url(), "--to", &store]).output().unwrap();
+    let out = output(command.args(["backup", &source().url(), "--to", &store]));
     let said = String::from_utf8_lossy(&out.stderr);
     assert_eq!(out.status.code(), Some(5), "{said}");
     assert!(said.contains("no Object Lock") && said.contains("--object-lock-enabled-for-bucket"), "{said}");

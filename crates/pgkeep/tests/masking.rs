@@ -7,7 +7,7 @@ use pgkeep_testbed::{Database, Server};
 use serde_json::Value;
 use support::shop::shop;
 use support::stock::PgRestore;
-use support::{Backup, pgkeep, program, restore, succeed};
+use support::{Backup, output, pgkeep, program, restore, succeed};
 
 /// Restored by stock pg_restore, which knows nothing of rules.
 fn stock_restored(of: &Backup, major: u32) -> Database {
@@ -189,7 +189,7 @@ fn one_salt_masks_alike_in_every_backup_and_is_written_nowhere() {
         command
             .args(["backup", &database.url(), "--to", to.path().to_str().unwrap(), "--json"])
             .env("SALT", secret);
-        let out = command.args(["--mask", "public.users.note=hash"]).args(extra).output().unwrap();
+        let out = output(command.args(["--mask", "public.users.note=hash"]).args(extra));
         assert!(out.status.success(), "{out:?}");
         let result: Value = serde_json::from_slice(&out.stdout).unwrap();
         let manifest =

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use pgkeep_testbed::{Database, Server};
 use serde_json::Value;
 use support::shop::shop;
-use support::{Backup, pgkeep, program, succeed};
+use support::{Backup, output, pgkeep, program, succeed};
 
 #[test]
 fn a_rule_that_makes_no_sense_is_refused_before_a_row_is_read() {
@@ -193,7 +193,7 @@ fn rules_of_the_configuration_are_told_before_any_night_run() {
         let text =
             format!("store = '{}'\n[databases.shop]\nurl = '{}'\n{rules}", store.display(), database.url());
         std::fs::write(&config, text).unwrap();
-        program().args(args).arg("--config").arg(&config).output().unwrap()
+        output(program().args(args).arg("--config").arg(&config))
     };
     let wrong = "mask = { 'public.users.emial' = 'hash', 'public.users.name' = 'null' }\nwhere = { 'public.users' = 'id' }";
     let out = run(wrong, &["check", "shop", "--json"]);

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use pgkeep_testbed::{Database, Server, compare_databases};
 use support::stock::PgRestore;
-use support::{Backup, pgkeep, program, restore, succeed};
+use support::{Backup, output, pgkeep, program, restore, succeed};
 
 const SAMPLE: &str = r#"
 create schema app;
@@ -215,7 +215,7 @@ fn an_option_of_a_newer_pg_dump_takes_one_that_has_it() {
         "--to",
         dir.path().to_str().unwrap(),
     ]);
-    let out = command.output().unwrap();
+    let out = output(&mut command);
     let said = String::from_utf8_lossy(&out.stderr).into_owned();
     // The machine may have a newer one in a usual place.
     let usual = Path::new("/usr/lib/postgresql/17").exists() || Path::new("/usr/lib/postgresql/18").exists();
@@ -287,7 +287,7 @@ fn filters_stand_in_the_configuration_too() {
     assert_eq!(backup(&[]), "schemas app; without rows of app.log; no comments");
     assert_eq!(backup(&["-n", "public"]), "schemas public; without rows of app.log; no comments");
     std::fs::write(&file, config.replace("no_comments", "no_coments")).unwrap();
-    let out = program().arg("--config").arg(&file).args(["backup", "shop"]).output().unwrap();
+    let out = output(program().arg("--config").arg(&file).args(["backup", "shop"]));
     let said = String::from_utf8_lossy(&out.stderr).into_owned();
     assert_eq!(out.status.code(), Some(2), "{said}");
     assert!(said.contains("no_coments"), "{said}");

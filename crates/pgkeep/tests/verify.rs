@@ -9,7 +9,7 @@ use std::process::{Command, Output};
 
 use pgkeep_testbed::{Database, S3, Server};
 use serde_json::Value;
-use support::{backup, backup_with, program, succeed};
+use support::{backup, backup_with, output, program, succeed};
 
 /// About thirty MB that no codec makes smaller, so that the archive has several parts.
 fn database() -> Database {
@@ -42,7 +42,7 @@ impl Shelf {
     fn verify(&self, args: &[&str]) -> Output {
         let mut command = program();
         command.args(["verify", "--store", self.dir.path().to_str().unwrap()]).args(args);
-        command.output().unwrap()
+        output(&mut command)
     }
 
     #[track_caller]
@@ -228,7 +228,7 @@ fn a_backup_in_a_bucket_is_compared_in_parallel_and_damage_is_found() {
     bucket.download(&key, &file);
     flip(&file, 9 << 20);
     bucket.upload(&key, &file);
-    let out = verify().output().unwrap();
+    let out = output(&mut verify());
     let said = String::from_utf8_lossy(&out.stderr);
     assert_eq!(out.status.code(), Some(3), "{said}");
     assert!(said.contains("bit rot") && said.contains("bytes 8388608 to 16777216"), "{said}");

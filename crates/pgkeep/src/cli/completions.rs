@@ -32,8 +32,12 @@ pub(super) fn man() -> Result<()> {
 }
 
 fn write(out: &[u8]) -> Result<()> {
-    use std::io::Write;
-    std::io::stdout().write_all(out).map_err(failed)
+    use std::io::{ErrorKind, Write};
+    match std::io::stdout().write_all(out) {
+        // A reader that goes away is no error.
+        Err(e) if e.kind() != ErrorKind::BrokenPipe => Err(failed(e)),
+        _ => Ok(()),
+    }
 }
 
 fn failed(e: std::io::Error) -> Failure {

@@ -11,7 +11,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use pgkeep_testbed::{Database, Server};
+use pgkeep_testbed::{Database, Server, secret_in};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -33,13 +33,26 @@ pub fn client_folders() -> std::ffi::OsString {
 
 /// Runs the program to its end.
 pub fn pgkeep<S: AsRef<OsStr>>(args: &[S]) -> Output {
-    program().args(args).output().unwrap()
+    output(program().args(args))
+}
+
+/// Runs a command to its end. What pgkeep prints must never hold a secret.
+#[track_caller]
+pub fn output(command: &mut Command) -> Output {
+    let out = command.output().unwrap();
+    if command.get_program() == env!("CARGO_BIN_EXE_pgkeep") {
+        for text in [&out.stdout, &out.stderr] {
+            let told = || String::from_utf8_lossy(text).into_owned();
+            assert_eq!(secret_in(text), None, "{command:?} prints a secret: {}", told());
+        }
+    }
+    out
 }
 
 /// Runs it and expects success; gives its standard output.
 #[track_caller]
 pub fn succeed(command: &mut Command) -> Vec<u8> {
-    let out = command.output().unwrap();
+    let out = output(command);
     let said = String::from_utf8_lossy(&out.stderr);
     let printed = || String::from_utf8_lossy(&out.stdout[..out.stdout.len().min(4000)]).into_owned();
     assert!(out.status.success(), "{command:?}: {}\n{said}\n{}", out.status, printed());
