@@ -1,5 +1,6 @@
 //! Times, states and marks as people read them.
 
+use std::cmp::Ordering;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
@@ -22,10 +23,10 @@ pub(super) fn about(time: SignedDuration) -> String {
 
 /// `3 h ago`, with the time itself at hand.
 pub(super) fn ago(at: Timestamp, now: Timestamp) -> Markup {
-    let text = if at > now {
-        format!("in {}", about(at.duration_since(now)))
-    } else {
-        format!("{} ago", about(now.duration_since(at)))
+    let text = match at.cmp(&now) {
+        Ordering::Greater => format!("in {}", about(at.duration_since(now))),
+        Ordering::Equal => "now".to_owned(),
+        Ordering::Less => format!("{} ago", about(now.duration_since(at))),
     };
     html! { time datetime=(at) title=(stamp(at)) { (text) } }
 }
