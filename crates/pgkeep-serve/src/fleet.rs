@@ -65,6 +65,18 @@ pub struct Task {
     pub retries: Retries,
 }
 
+impl Task {
+    /// The command's words with further ones: those that begin with an option come after the task's own, others take the
+    /// place of all of them but the command's name.
+    pub fn words_with(&self, more: &[String]) -> Vec<String> {
+        let own = match more.first() {
+            Some(first) if !first.starts_with('-') => self.words.get(..1),
+            _ => Some(self.words.as_slice()),
+        };
+        [own.unwrap_or_default(), more].concat()
+    }
+}
+
 /// Kinds of tasks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -9,13 +9,17 @@
 //! - [`History`]: runs, recovery points and marks in an embedded SQLite. The store is the truth: the file can be deleted
 //!   at any time and fills again.
 //! - [`Live`]: what running runs said last of how far they are.
+//! - [`Health`]: what runs and recovery points say of each database, and what is wrong.
 //! - [`Orders`]: what people ask of the daemon (run now, stop a run, reload).
 //! - [`Daemon`]: the loop that runs what is due; what it decides is planned without clock or process, and so is tried
 //!   through years in tests.
 //! - [`Watcher`]: who looks on: notifications, metrics, traces, the audit log. They hear of runs and never touch them.
+//! - [`web`]: the dashboard, metrics for Prometheus.
 
 mod error;
+pub mod figures;
 mod fleet;
+mod health;
 mod history;
 mod live;
 pub mod logging;
@@ -28,9 +32,11 @@ mod supervisor;
 mod survey;
 mod watch;
 pub mod watchers;
+pub mod web;
 
 pub use error::{Result, ServeError};
 pub use fleet::{Fleet, FleetSource, Limits, Member, Retries, StoreUrl, Task, TaskKind, Windows};
+pub use health::{Health, Problem, Severity};
 pub use history::{History, RunFilter};
 pub use live::{Live, Progress};
 pub use orders::{Inbox, Order, Orders};

@@ -11,13 +11,13 @@ use crate::supervisor::Outcome;
 /// One thing asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Order {
-    /// Run a task now. Further words go to the command, such as `--backup <id>` for a drill of one backup.
+    /// Run a task now. Further words go to the command, see [`Task::words_with`](crate::Task::words_with).
     Run {
         /// The id that the run is to have.
         run: RunId,
         /// The task's id.
         task: String,
-        /// Words after the task's own.
+        /// Further words.
         words: Vec<String>,
         /// Who asks.
         by: String,

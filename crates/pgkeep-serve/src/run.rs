@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::fleet::TaskKind;
 
+/// Time in a run's id, in UTC.
+const TIME: &str = "%Y%m%dT%H%M%SZ";
+
 /// Names a run: it sorts by time and tells runs of one moment apart.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct RunId(pub String);
@@ -13,7 +16,14 @@ impl RunId {
     /// A new one: `<UTC time>-<6 random characters>`.
     pub fn new(now: Timestamp) -> RunId {
         let random: String = (0..6).map(|_| fastrand::alphanumeric().to_ascii_lowercase()).collect();
-        RunId(format!("{}-{random}", now.strftime("%Y%m%dT%H%M%SZ")))
+        RunId(format!("{}-{random}", now.strftime(TIME)))
+    }
+
+    /// When it was made; nothing where it is not one of ours.
+    pub fn made(&self) -> Option<Timestamp> {
+        let (time, _) = self.0.split_once('-')?;
+        let time = jiff::civil::DateTime::strptime(TIME, time).ok()?;
+        Some(time.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp())
     }
 }
 

@@ -370,8 +370,7 @@ impl Heart<'_> {
         match answer {
             Ok(_) if stop => self.ended(id, Outcome::Ended(End::failed("cancelled", "stopped".into())), now),
             Ok(lease) => {
-                let task = self.planner.task(&run.task).map(|t| t.words.clone()).unwrap_or_default();
-                let words: Vec<String> = task.into_iter().chain(words).collect();
+                let words = self.planner.task(&run.task).map(|t| t.words_with(&words)).unwrap_or_default();
                 self.watchers.each(|w| w.run_began(&run));
                 let event = self.teller.began(&run, now);
                 self.watchers.each(|w| w.happened(&event));

@@ -19,7 +19,7 @@ const BUSY: SignedDuration = SignedDuration::from_secs(10);
 pub(crate) enum Step {
     /// Keep what has become of this run; `last` where no further try follows.
     Note { run: Run, last: bool },
-    /// Start its process, with these words after the task's own.
+    /// Start its process, with these words beside the task's own, see [`Task::words_with`].
     Begin { run: Run, words: Vec<String> },
     /// Stop its process.
     Stop(RunId),
@@ -446,8 +446,7 @@ fn new_run(task: &Task, id: RunId, now: Timestamp, trigger: RunTrigger, attempt:
 
 /// A command as one would type it.
 fn command(task: &Task, words: &[String]) -> String {
-    let words = std::iter::once("pgkeep").chain(task.words.iter().chain(words).map(String::as_str));
-    words.collect::<Vec<_>>().join(" ")
+    format!("pgkeep {}", task.words_with(words).join(" "))
 }
 
 /// A run that came to its end without a process.

@@ -24,6 +24,7 @@ mod serve;
 mod show;
 mod status;
 mod sync;
+mod user;
 mod verify;
 
 use std::path::PathBuf;
@@ -91,6 +92,8 @@ enum Command {
     Serve(Box<serve::Options>),
     /// Show what the daemon does, and whether all is well
     Status(status::Options),
+    /// Make the line of a user who may sign in to the dashboard; the password comes from standard input
+    User(user::Options),
     /// Print the SQL that makes a role for backups
     Role(role::Options),
     /// Write a commented configuration file
@@ -147,9 +150,12 @@ fn wants_json(command: &Command) -> bool {
         Command::Notify(o) => o.json(),
         Command::Serve(o) => o.json,
         Command::Status(o) => o.json,
-        Command::Role(_) | Command::Init(_) | Command::Config(_) | Command::Completions(_) | Command::Man => {
-            false
-        }
+        Command::User(_)
+        | Command::Role(_)
+        | Command::Init(_)
+        | Command::Config(_)
+        | Command::Completions(_)
+        | Command::Man => false,
     }
 }
 
@@ -157,7 +163,8 @@ fn wants_json(command: &Command) -> bool {
 /// its database; those that take several databases ask for each one's entry themselves.
 fn layered(cli: Cli) -> Result<(Cli, Config)> {
     let entry = match &cli.command {
-        Command::Completions(_)
+        Command::User(_)
+        | Command::Completions(_)
         | Command::Man
         | Command::Init(_)
         | Command::Config(_)
@@ -209,6 +216,7 @@ fn run(cli: Cli, config: &Config) -> Result<()> {
         Command::Notify(options) => notify::run(&options, config),
         Command::Serve(options) => serve::run(&options, cli.config.as_deref()),
         Command::Status(options) => status::run(&options, cli.config.as_deref()),
+        Command::User(options) => user::run(&options),
         Command::Role(options) => role::run(&options, config),
         Command::Init(options) => init::run(&options),
         Command::Config(options) => config::run(&options, cli.config.as_deref()),

@@ -3,12 +3,14 @@
 mod flags;
 mod fleet;
 mod watchers;
+mod web;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Parser;
 use jiff::Timestamp;
+use pgkeep_serve::web::Web;
 use pgkeep_serve::{Daemon, DaemonOptions, FleetSource};
 use serde_json::json;
 
@@ -21,6 +23,7 @@ use crate::state;
 pub(super) use flags::ScheduleFlags;
 pub(super) use fleet::Configured;
 use watchers::{Channels, WatchFlags, WithChannels};
+use web::WebFlags;
 
 /// Options of `serve`.
 #[derive(Parser)]
@@ -47,6 +50,8 @@ pub(super) struct Options {
     /// With --next: print JSON, a line for each run
     #[arg(long, requires = "next", help_heading = THIS_RUN)]
     pub(super) json: bool,
+    #[command(flatten)]
+    web: WebFlags,
     #[command(flatten)]
     watch: WatchFlags,
     #[command(flatten)]
@@ -81,7 +86,15 @@ pub(super) fn run(options: &Options, named: Option<&Path>) -> Result<()> {
     let scheduled = fleet.tasks.iter().filter(|t| t.schedule.is_some()).count() as u64;
     let watchers = options.watch.watchers(telemetry, &channels, &shared, &state)?;
     tracing::info!("serving {databases}, {}", plural(scheduled, "scheduled task"));
+    let web = options.web.options()?;
+    let web = web.map(|web| Web::start(&web, shared.clone(), watchers.clone())).transpose()?;
+    if let Some(web) = &web {
+        tracing::info!("dashboard at {}", web.url());
+    }
     let done = daemon.run(&watchers);
+    if let Some(web) = web {
+        web.stop();
+    }
     watchers.each(|watcher| watcher.end());
     Ok(done?)
 }

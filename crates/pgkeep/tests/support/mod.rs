@@ -20,6 +20,8 @@ pub fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_pgkeep"));
     command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
     command.env("HOME", "/nonexistent").env("PGKEEP_PG_BIN", client_folders());
+    // Daemons of several tests would have the same port.
+    command.env("PGKEEP_LISTEN", "none");
     command
 }
 

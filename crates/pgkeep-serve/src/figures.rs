@@ -6,12 +6,12 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 /// `1.5 GB`: powers of ten, as disks and buckets are sold and billed.
-pub(crate) fn bytes(n: u64) -> String {
+pub fn bytes(n: u64) -> String {
     bytesize::ByteSize(n).display().si().to_string()
 }
 
 /// `1,234,567`.
-pub(crate) fn count(n: u64) -> String {
+pub fn count(n: u64) -> String {
     let digits = n.to_string();
     let mut out = String::new();
     for (i, d) in digits.chars().enumerate() {
@@ -24,7 +24,7 @@ pub(crate) fn count(n: u64) -> String {
 }
 
 /// `0:15`, `12:05`, `1:02:05`.
-pub(crate) fn clock(d: Duration) -> String {
+pub fn clock(d: Duration) -> String {
     let s = d.as_secs_f64().round() as u64;
     match s / 3600 {
         0 => format!("{}:{:02}", s / 60, s % 60),
@@ -33,7 +33,7 @@ pub(crate) fn clock(d: Duration) -> String {
 }
 
 /// `950`, `6.2 M`: where room is short.
-pub(crate) fn short_count(n: u64) -> String {
+pub fn short_count(n: u64) -> String {
     match n {
         0..10_000 => count(n),
         10_000..1_000_000 => format!("{} k", n / 1000),
@@ -43,17 +43,17 @@ pub(crate) fn short_count(n: u64) -> String {
 }
 
 /// `1 table`, `1,234 tables`.
-pub(crate) fn plural(n: u64, noun: &str) -> String {
+pub fn plural(n: u64, noun: &str) -> String {
     many(n, noun, &format!("{noun}s"))
 }
 
 /// `1 entry`, `1,234 entries`.
-pub(crate) fn many(n: u64, one: &str, more: &str) -> String {
+pub fn many(n: u64, one: &str, more: &str) -> String {
     format!("{} {}", count(n), if n == 1 { one } else { more })
 }
 
 /// `0.84 s`, `12.3 s`, `4 min 10 s`, `2 h 5 min`.
-pub(crate) fn duration(d: Duration) -> String {
+pub fn duration(d: Duration) -> String {
     let s = d.as_secs_f64();
     match s {
         s if s < 10.0 => format!("{s:.2} s"),
@@ -64,7 +64,7 @@ pub(crate) fn duration(d: Duration) -> String {
 }
 
 /// `2026-11-21 01:30:00` in UTC.
-pub(crate) fn short_time(t: Timestamp) -> String {
+pub fn short_time(t: Timestamp) -> String {
     t.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 

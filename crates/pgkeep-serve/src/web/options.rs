@@ -1,0 +1,34 @@
+//! How the dashboard is served.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// What the configuration says of it.
+#[derive(Clone)]
+pub struct WebOptions {
+    /// Address and port.
+    pub listen: SocketAddr,
+    /// Certificate chain and key, both PEM; without them it is plain HTTP.
+    pub tls: Option<(PathBuf, PathBuf)>,
+    /// The file of those who may sign in, a line each, as [`hash_user`](super::hash_user) makes them. Without it, and
+    /// without OpenID Connect, nobody need sign in, and only a loopback address may be listened on.
+    pub users: Option<PathBuf>,
+    /// The URL that people reach it under, where a proxy stands before it.
+    pub external_url: Option<String>,
+    /// What `/metrics` may be read with, instead of signing in.
+    pub metrics_token: Option<String>,
+}
+
+impl WebOptions {
+    /// Plain HTTP for everybody on this machine.
+    pub fn new(listen: SocketAddr) -> WebOptions {
+        WebOptions { listen, tls: None, users: None, external_url: None, metrics_token: None }
+    }
+}
+
+impl fmt::Debug for WebOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "WebOptions({})", self.listen)
+    }
+}

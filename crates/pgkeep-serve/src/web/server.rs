@@ -1,0 +1,101 @@
+//! Listens.
+
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::sleep;
+
+use super::incoming::{Incoming, Peer};
+use super::options::WebOptions;
+use super::router::router;
+use super::site::Site;
+use super::tls;
+use crate::error::{Result, ServeError};
+use crate::shared::Shared;
+use crate::watch::Watchers;
+
+/// Requests that read stores or the state at a time; further ones wait.
+const READERS: usize = 8;
+/// How long requests may go on once the daemon ends.
+const FAREWELL: Duration = Duration::from_secs(3);
+
+/// The server, which answers until it is stopped.
+pub struct Web {
+    url: String,
+    stop: watch::Sender<bool>,
+    thread: JoinHandle<()>,
+}
+
+impl Web {
+    /// Begins to listen.
+    ///
+    /// # Errors
+    /// `Config` for options that make no sense together, such as an address for everybody and nobody to sign in; `Listen`
+    /// where the address can't be had.
+    pub fn start(options: &WebOptions, shared: Arc<Shared>, watchers: Watchers) -> Result<Web> {
+        let site = Arc::new(Site::new(options, shared, watchers)?);
+        let listen = |e: std::io::Error| ServeError::Listen {
+            address: options.listen.to_string(),
+            why: e.to_string(),
+        };
+        let listener = TcpListener::bind(options.listen).map_err(listen)?;
+        let address = listener.local_addr().map_err(listen)?;
+        listener.set_nonblocking(true).map_err(listen)?;
+        let system = |e: std::io::Error| ServeError::System {
+            what: "starting the dashboard".into(),
+            why: e.to_string(),
+        };
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .max_blocking_threads(READERS)
+            .thread_name("web")
+            .enable_all()
+            .build()
+            .map_err(system)?;
+        let tls = site.certificate.clone().map(tls::config).transpose().map_err(ServeError::Config)?;
+        let url = match &site.external {
+            Some(external) => external.to_string(),
+            None => format!("{}://{address}", if tls.is_some() { "https" } else { "http" }),
+        };
+        let incoming = {
+            let _entered = runtime.enter();
+            tokio::net::TcpListener::from_std(listener).and_then(|l| Incoming::new(l, tls)).map_err(listen)?
+        };
+        let (stop, stopped) = watch::channel(false);
+        let service = router(site).into_make_service_with_connect_info::<Peer>();
+        let serving = async move {
+            let told = |mut stopped: watch::Receiver<bool>| async move {
+                // That the other end is gone means the same.
+                let _ = stopped.wait_for(|stop| *stop).await;
+            };
+            let patience = told(stopped.clone());
+            tokio::select! {
+                _ = axum::serve(incoming, service).with_graceful_shutdown(told(stopped)) => {}
+                () = async { patience.await; sleep(FAREWELL).await } => {}
+            }
+        };
+        let thread = std::thread::Builder::new().name("web".into());
+        let thread = thread
+            .spawn(move || {
+                runtime.block_on(serving);
+                runtime.shutdown_background();
+            })
+            .map_err(system)?;
+        Ok(Web { url, stop, thread })
+    }
+
+    /// Where it is.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Ends it, after what is being answered.
+    pub fn stop(self) {
+        self.stop.send_replace(true);
+        // It ends by itself; one that has panicked has ended, too.
+        drop(self.thread.join());
+    }
+}

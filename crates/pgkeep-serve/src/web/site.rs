@@ -1,0 +1,166 @@
+//! What all requests share.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use axum::http::HeaderMap;
+use axum::http::header::{AUTHORIZATION, COOKIE};
+use jiff::Timestamp;
+use url::Url;
+
+use super::attempts::Attempts;
+use super::options::WebOptions;
+use super::sessions::{Sessions, random, same};
+use super::tls::Certificate;
+use super::users::{Role, Users};
+use super::watched::Watched;
+use crate::error::{Result, ServeError};
+use crate::shared::Shared;
+use crate::watch::{Act, Watchers};
+
+/// One for the whole server.
+pub(super) struct Site {
+    pub(super) shared: Arc<Shared>,
+    pub(super) watchers: Watchers,
+    /// Who may sign in; `None` where nobody need.
+    pub(super) users: Option<Watched<Users>>,
+    pub(super) sessions: Sessions,
+    pub(super) attempts: Attempts,
+    pub(super) certificate: Option<Arc<Certificate>>,
+    /// Where people reach it, if not under the address that it listens on.
+    pub(super) external: Option<Url>,
+    metrics_token: Option<String>,
+    /// What forms carry where nobody signs in.
+    csrf: String,
+}
+
+/// Who makes a request.
+#[derive(Debug, Clone)]
+pub(super) struct Visitor {
+    /// The user's name; `local` where nobody signs in.
+    pub(super) name: String,
+    pub(super) role: Role,
+    /// What a form has to carry.
+    pub(super) csrf: String,
+    /// The session's secret, where there is one.
+    pub(super) session: Option<String>,
+}
+
+impl Visitor {
+    /// Whether they may begin and stop runs.
+    pub(super) fn may_order(&self) -> bool {
+        self.role >= Role::Operator
+    }
+}
+
+impl Site {
+    /// Looks whether the options make sense together.
+    pub(super) fn new(options: &WebOptions, shared: Arc<Shared>, watchers: Watchers) -> Result<Site> {
+        let config = |why: String| ServeError::Config(format!("dashboard: {why}"));
+        let users = options.users.clone().map(|file| Watched::new(vec![file], Users::read));
+        let users = users.transpose().map_err(config)?;
+        if users.is_none() && !options.listen.ip().is_loopback() {
+            return Err(config(format!(
+                "{} can be reached from elsewhere, and nobody would have to sign in\n  hint: name a file of users with \
+                 --users, or listen on 127.0.0.1",
+                options.listen
+            )));
+        }
+        let external = options.external_url.as_deref().map(external_url).transpose().map_err(config)?;
+        if users.is_none() && external.is_some() {
+            return Err(config(
+                "--external-url lets others in through a proxy, and nobody would have to sign in\n  hint: name a file \
+                 of users with --users"
+                    .into(),
+            ));
+        }
+        let certificate = options.tls.clone().map(|(chain, key)| Certificate::read(chain, key).map(Arc::new));
+        Ok(Site {
+            shared,
+            watchers,
+            users,
+            sessions: Sessions::default(),
+            attempts: Attempts::default(),
+            certificate: certificate.transpose().map_err(config)?,
+            external,
+            metrics_token: options.metrics_token.clone(),
+            csrf: random().map_err(config)?,
+        })
+    }
+
+    /// Whether browsers reach it over TLS.
+    pub(super) fn is_secure(&self) -> bool {
+        self.external.as_ref().map_or(self.certificate.is_some(), |url| url.scheme() == "https")
+    }
+
+    /// Name of the session's cookie. `__Host-` lets browsers take it from this host over TLS alone.
+    pub(super) fn cookie(&self) -> &'static str {
+        if self.is_secure() { "__Host-pgkeep" } else { "pgkeep" }
+    }
+
+    /// Who makes this request; `None` for somebody who has yet to sign in.
+    pub(super) fn visitor(&self, headers: &HeaderMap) -> Option<Visitor> {
+        let Some(users) = &self.users else {
+            let csrf = self.csrf.clone();
+            return Some(Visitor { name: "local".into(), role: Role::Operator, csrf, session: None });
+        };
+        let secret = cookie(headers, self.cookie())?;
+        let session = self.sessions.find(secret, Timestamp::now())?;
+        let role = users.get().role(&session.user)?;
+        Some(Visitor { name: session.user, role, csrf: session.csrf, session: Some(secret.to_owned()) })
+    }
+
+    /// Whether the request carries the token for metrics.
+    pub(super) fn has_metrics_token(&self, headers: &HeaderMap) -> bool {
+        let given = headers.get(AUTHORIZATION).and_then(|v| v.to_str().ok()?.strip_prefix("Bearer "));
+        given.zip(self.metrics_token.as_deref()).is_some_and(|(given, token)| same(given, token))
+    }
+
+    /// Where a request comes from. A proxy on this machine is believed if there is to be one.
+    pub(super) fn address(&self, peer: SocketAddr, headers: &HeaderMap) -> IpAddr {
+        let forwarded =
+            || headers.get("x-forwarded-for")?.to_str().ok()?.rsplit(',').next()?.trim().parse().ok();
+        match self.external {
+            Some(_) if peer.ip().is_loopback() => forwarded().unwrap_or(peer.ip()),
+            _ => peer.ip(),
+        }
+    }
+
+    /// Notes who did what.
+    pub(super) fn audit(&self, who: &str, what: &str, on: Option<&str>, outcome: &str) {
+        let act = Act {
+            at: Timestamp::now(),
+            who: who.into(),
+            what: what.into(),
+            on: on.map(Into::into),
+            outcome: outcome.into(),
+        };
+        self.watchers.each(|w| w.audited(&act));
+    }
+
+    /// What is wrong with the daemon itself.
+    pub(super) fn problems(&self) -> Vec<String> {
+        let mut all = self.shared.problems();
+        let renewal = self.certificate.as_ref().and_then(|c| c.problem());
+        all.extend(renewal.map(|why| format!("the new TLS certificate is not used: {why}")));
+        let users = self.users.as_ref().and_then(Watched::problem);
+        all.extend(users.map(|why| format!("the changed file of users is not used: {why}")));
+        all
+    }
+}
+
+fn external_url(text: &str) -> Result<Url, String> {
+    let bad = |why: &str| format!("--external-url {text}: {why}");
+    let url = Url::parse(text).map_err(|e| bad(&e.to_string()))?;
+    match (url.scheme(), url.path()) {
+        ("http" | "https", "/") if url.host().is_some() => Ok(url),
+        ("http" | "https", _) => Err(bad("it has to have a host of its own, and no path")),
+        _ => Err(bad("it has to begin with https:// or http://")),
+    }
+}
+
+/// The value of a cookie.
+pub(super) fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    let all = headers.get_all(COOKIE).into_iter().filter_map(|v| v.to_str().ok());
+    all.flat_map(|line| line.split(';')).find_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix('='))
+}

@@ -1,0 +1,68 @@
+//! The dashboard's options.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::Args;
+use pgkeep_serve::web::WebOptions;
+
+use crate::config::keys::DAEMON;
+use crate::failure::{Failure, Result};
+
+/// The word for no dashboard.
+const NONE: &str = "none";
+
+/// Where the dashboard is, and who gets in.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = DAEMON)]
+pub(super) struct WebFlags {
+    /// Address and port of the dashboard, of /metrics and /healthz, or none
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7317")]
+    listen: String,
+    /// The dashboard's certificate, with its chain, as PEM; read anew when it changes
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// Its private key as PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// Those who may sign in, a line of `pgkeep user` each; without it nobody need, and only this machine is let in
+    #[arg(long, value_name = "FILE")]
+    users: Option<PathBuf>,
+    /// The URL that people reach the dashboard under, where a proxy stands before it
+    #[arg(long, value_name = "URL")]
+    external_url: Option<String>,
+    /// A file with a token that /metrics may be read with, instead of signing in
+    #[arg(long, value_name = "FILE")]
+    metrics_token_file: Option<PathBuf>,
+}
+
+impl WebFlags {
+    /// What is asked for; nothing where no dashboard is wanted.
+    pub(super) fn options(&self) -> Result<Option<WebOptions>> {
+        if self.listen == NONE {
+            return Ok(None);
+        }
+        let listen: SocketAddr = self.listen.parse().map_err(|_| {
+            Failure::usage(format!(
+                "--listen {}: an address and a port, such as 127.0.0.1:7317 or [::1]:7317, or {NONE}",
+                self.listen
+            ))
+        })?;
+        let token = self.metrics_token_file.as_ref().map(|file| {
+            let text = std::fs::read_to_string(file);
+            let text =
+                text.map_err(|e| Failure::usage(format!("--metrics-token-file {}: {e}", file.display())))?;
+            match text.trim() {
+                "" => Err(Failure::usage(format!("--metrics-token-file {}: it is empty", file.display()))),
+                token => Ok(token.to_owned()),
+            }
+        });
+        Ok(Some(WebOptions {
+            listen,
+            tls: self.tls_cert.clone().zip(self.tls_key.clone()),
+            users: self.users.clone(),
+            external_url: self.external_url.clone(),
+            metrics_token: token.transpose()?,
+        }))
+    }
+}
