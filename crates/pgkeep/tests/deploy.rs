@@ -124,13 +124,14 @@ fn helm_and_kubernetes_take_the_chart_whatever_is_set() {
     let dir = tempfile::tempdir().unwrap();
     succeed(tool("helm").args(["lint", "--strict"]).arg(file("helm/pgkeep")));
     is_good_for_kubernetes(&rendered(&dir, "image.tag="));
-    let all = "state.persistent=true,state.storageClass=fast,secretEnv=env,secretFiles=files,scratchLimit=20Gi,\
+    let all = "state.persistent=true,state.storageClass=fast,secretEnv=env,secretFiles=files,dashboard.usersSecret=users,\
+               dashboard.externalUrl=https://pgkeep.example.com,scratchLimit=20Gi,\
                env.AWS_REGION=eu-central-1,args={--stop-grace,90s},imagePullSecrets[0].name=pull,\
                podAnnotations.a=b,nodeSelector.disk=ssd,tolerations[0].operator=Exists,\
                serviceAccount.annotations.role=arn";
     let yaml = rendered(&dir, all);
     is_good_for_kubernetes(&yaml);
-    assert_eq!(of_yaml(&yaml, "sorted(d['kind'] for d in docs)").len(), 4);
+    assert_eq!(of_yaml(&yaml, "sorted(d['kind'] for d in docs)").len(), 5);
     let mistyped = tool("helm")
         .args(["template", "night"])
         .arg(file("helm/pgkeep"))
