@@ -102,13 +102,18 @@ impl Channels {
     }
 
     fn start(&self, shared: &Arc<Shared>) -> Arc<Notifications> {
-        let about = Arc::downgrade(shared);
+        let (about, running) = (Arc::downgrade(shared), Arc::downgrade(&self.running));
         let listener = Arc::new(move |name: &str, said: Result<&str, &str>| {
             match said {
                 Ok(said) => tracing::info!(channel = name, said, "notified"),
                 Err(error) => tracing::warn!(channel = name, error, "a channel did not take a message"),
             }
-            if let Some(shared) = about.upgrade() {
+            // A channel that is not configured any more may still try what waits for it.
+            let is_known = running
+                .upgrade()
+                .and_then(|running| Some(running.get()?.0.names().iter().any(|known| known == name)))
+                .unwrap_or(false);
+            if let Some(shared) = about.upgrade().filter(|_| is_known) {
                 shared.set_problem(
                     &format!("notify {name}"),
                     said.err().map(|e| format!("notify {name}: {e}")),
