@@ -23,6 +23,7 @@ fn every_major() -> OsString {
 fn request<'a>(source: &'a RestoreSource<'a>, place: DrillPlace<'a>) -> DrillRequest<'a> {
     DrillRequest {
         source,
+        script: None,
         manifest: None,
         globals: None,
         place,

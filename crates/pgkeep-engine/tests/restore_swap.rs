@@ -15,6 +15,6 @@ fn a_second_rename_that_fails_undoes_the_first() {
     // Somebody looks at the restored one, which therefore cannot be renamed.
     let _session = Client::connect(&ConnInfo::parse(&restored.url()).unwrap(), &Cancel::new()).unwrap();
     let old = swap.name_with("_old");
-    swap.swap(restored.name(), &old, true).unwrap_err();
+    swap.swap(restored.name(), &old, true, &Cancel::new()).unwrap_err();
     assert_eq!(live.psql("select count(*) from living"), "0", "it is there under its name, and lets us in");
 }

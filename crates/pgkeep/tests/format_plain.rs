@@ -219,7 +219,7 @@ fn keep_going_does_what_can_be_done_and_still_fails() {
 fn what_a_script_cannot_do_is_refused() {
     let source = Database::create(&Server::major(18), "source");
     let backup = Backup::of(&source, &["--format", "plain"]);
-    for flag in ["--create", "--clean", "--no-owner", "--no-privileges", "--no-tablespaces"] {
+    for flag in ["--create", "--clean", "--no-owner", "--no-privileges"] {
         let out = pgkeep(&["restore", &backup.file(), "--into", &source.url(), flag]);
         let said = String::from_utf8_lossy(&out.stderr);
         assert!(out.status.code() == Some(2) && said.contains(flag), "{said}");

@@ -113,6 +113,7 @@ fn a_plan_tells_everything_and_changes_nothing() {
     let size: u64 = source.psql("select pg_database_size(current_database())").parse().unwrap();
     let disk = fresh["disk_bytes_estimated"].as_u64().unwrap();
     assert!(disk > size / 2 && disk < size * 2, "{disk} and {size}");
+    assert!(fresh["seconds_rest_on"].as_str().unwrap().contains("the amount of data alone"), "{fresh}");
     assert_eq!(target.psql("select count(*) from pg_tables where schemaname = 'public'"), "0");
 
     restore(&file, &target, &[]);

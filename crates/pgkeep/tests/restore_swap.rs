@@ -5,7 +5,7 @@ mod failures_support;
 
 use failures_support::archive::Sample;
 use failures_support::data::Session;
-use failures_support::program::{Ran, ran};
+use failures_support::program::{Ran, Running, ran};
 use failures_support::wait_until;
 use pgkeep_testbed::{Database, Server, compare_databases};
 
@@ -69,6 +69,42 @@ fn nobody_is_thrown_out_unless_that_is_asked_for() {
         live.name()
     );
     assert_eq!(live.server().psql("postgres", &allowed), "0");
+}
+
+#[test]
+fn a_swap_that_is_killed_at_its_renames_leaves_the_live_database_open_to_all() {
+    let (sample, live) = live();
+    // Holds the lock that the rename needs.
+    let comment = format!("begin; comment on database \"{}\" is 'held'; select pg_sleep(600)", live.name());
+    let _holding = Session::start(&sample.source, &comment);
+    let sessions = |what: &str, which: &str| {
+        let sql = format!(
+            "select {what} from pg_stat_activity where pid <> pg_backend_pid() and query like '%\"{}\"%{which}%'",
+            live.name()
+        );
+        live.server().psql("postgres", &sql)
+    };
+    wait_until("the lock is held", || sessions("count(*)", "pg_sleep") == "1");
+    let url = live.url();
+    let args = ["restore", &sample.id, "--into", &url, "--store", sample.store(), "--swap", "--terminate"];
+    let running = Running::pgkeep(&args);
+    wait_until("the rename waits", || sessions("count(*)", "RENAME TO") == "1");
+    running.signal("KILL");
+    running.wait();
+    // The server learns of the kill when it answers; until then it goes on.
+    assert_eq!(sessions("pg_terminate_backend(pid)", "pg_sleep"), "t");
+    wait_until("nobody is at it any more", || sessions("count(*)", "RENAME TO") == "0");
+    let _others = adopt(&live);
+    let shut = format!(
+        "select count(*) from pg_database where not datallowconn and starts_with(datname, '{}')",
+        live.name()
+    );
+    assert_eq!(live.server().psql("postgres", &shut), "0");
+    assert_eq!(
+        live.psql("select count(*) from pg_class where relname in ('of_today', 't')"),
+        "1",
+        "one or the other"
+    );
 }
 
 #[test]

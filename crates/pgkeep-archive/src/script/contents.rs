@@ -172,7 +172,7 @@ impl Visit for Contents {
             self.settings.search_path = Some(sql.to_vec());
         } else if let Some(am) = value(b"SET default_table_access_method = ") {
             self.table_am = Some(am.trim_with(|c| c == '"').into());
-        } else if !sql.starts_with(b"SET ") {
+        } else if !sql.starts_with(b"SET ") && !is_drop(sql) {
             return Err(strange("a statement stands before the first comment that names an entry"));
         }
         Ok(())
@@ -231,6 +231,11 @@ impl Visit for Contents {
         }
         Ok(())
     }
+}
+
+/// What `--clean` writes before all else; an archive has it in its entries.
+fn is_drop(sql: &[u8]) -> bool {
+    sql.starts_with(b"DROP ") || sql.starts_with(b"ALTER ") && sql.contains_str(" DROP ")
 }
 
 /// The table's name at the begin of this text, without its schema and its quotes.

@@ -6,6 +6,8 @@ use bstr::{BString, ByteSlice};
 
 use super::contents::number;
 use super::read::{ScriptEvent, ScriptReader};
+use super::write::one_line;
+use crate::Entry;
 
 /// An entry as a script's comment names it: `-- Name: t; Type: TABLE; Schema: public; Owner: me`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -51,6 +53,22 @@ impl Title {
         })
     }
 
+    /// Whether it is of the database itself, which a script with `--create` makes.
+    pub fn is_about_database(&self) -> bool {
+        let about = matches!(self.desc.as_slice(), b"ACL" | b"COMMENT" | b"SECURITY LABEL");
+        matches!(self.desc.as_slice(), b"DATABASE" | b"DATABASE PROPERTIES")
+            || about && self.schema.is_empty() && self.tag.starts_with(b"DATABASE ")
+    }
+
+    /// Whether it is this entry of the script's [`Contents`](super::Contents).
+    pub fn names(&self, entry: &Entry) -> bool {
+        let is = |text: &Option<BString>, word: &BString| text.as_ref() == Some(word);
+        let tag = entry.tag.as_ref().is_some_and(|tag| one_line(tag) == self.tag);
+        tag && is(&entry.desc, &self.desc)
+            && is(&entry.namespace, &self.schema)
+            && entry.has_data == self.data
+    }
+
     /// Schema and name.
     pub(super) fn name(&self) -> (BString, BString) {
         (self.schema.clone(), self.tag.clone())
@@ -91,7 +109,8 @@ pub trait Visit {
 /// Goes through the script to its end.
 ///
 /// # Errors
-/// The visitor's own, the reader's, and `InvalidData` for a script that connects to another database.
+/// The visitor's own, the reader's, and `InvalidData` for a script that connects to another database than the one that
+/// it makes.
 pub fn walk<R: BufRead, V: Visit>(script: &mut ScriptReader<R>, visitor: &mut V) -> Result<(), V::Error> {
     let mut title: Option<Title> = None;
     // Whether data that is statements is under way.
@@ -107,6 +126,12 @@ pub fn walk<R: BufRead, V: Visit>(script: &mut ScriptReader<R>, visitor: &mut V)
         match (event, &title) {
             (ScriptEvent::Command(line), _)
                 if line.starts_with(b"\\restrict") || line.starts_with(b"\\unrestrict") => {}
+            // With --create the script enters the database that it has made, and settings follow.
+            (ScriptEvent::Command(line), Some(of))
+                if of.desc == "DATABASE" && line.starts_with(b"\\connect ") =>
+            {
+                title = None;
+            }
             (ScriptEvent::Command(line), _) => {
                 let line = line.to_str_lossy().into_owned();
                 let why = format!("the command {line} has no place in an archive of one database");

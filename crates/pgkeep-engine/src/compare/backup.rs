@@ -3,7 +3,7 @@
 use pgkeep_archive::Toc;
 use pgkeep_keep::Manifest;
 
-use super::{Comparison, TableDifference, version_note};
+use super::{Comparison, TableDifference, reworded};
 use crate::cancel::Cancel;
 use crate::conn::ConnInfo;
 use crate::definitions::{Side, compare, read_definitions};
@@ -24,15 +24,16 @@ pub fn compare_with_backup(
     progress: &Progress,
     cancel: &Cancel,
 ) -> Result<Comparison> {
-    let definitions = match toc {
-        Some(toc) => {
-            let like = toc.header.dump_version.as_ref().map(ToString::to_string);
-            let snapshot = Snapshot::begin(database, cancel)?;
-            compare(&read_definitions(&snapshot, like.as_deref(), cancel)?, toc)
-        }
-        None => Vec::new(),
-    };
     let dump = &manifest.dump;
+    let (mut definitions, mut notes) = (Vec::new(), Vec::new());
+    if let Some(toc) = toc {
+        let like = toc.header.dump_version.as_ref().map(ToString::to_string);
+        let snapshot = Snapshot::begin(database, cancel)?;
+        let ours = read_definitions(&snapshot, like.as_deref(), cancel)?;
+        definitions = compare(&ours, toc);
+        let versions = [snapshot.client.server_version().to_owned(), dump.server_version.clone()];
+        notes = reworded(&versions, &mut definitions, [&ours, toc], snapshot.client.info(), cancel)?;
+    }
     let (tables, sequences, large_objects) = (&dump.tables, &dump.sequences, dump.large_objects.as_ref());
     let verdict = prove(database, &dump.encoding, tables, sequences, large_objects, jobs, progress, cancel)?;
     let (mut differences, mut others) = (Vec::new(), Vec::new());
@@ -52,6 +53,5 @@ pub fn compare_with_backup(
             None => others.push((difference.object, difference.why)),
         }
     }
-    let notes = version_note(&verdict.server_version, &dump.server_version).into_iter().collect();
     Ok(Comparison { tables: verdict.tables, rows: verdict.rows, definitions, differences, others, notes })
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::keys::{self, Keys};
-use super::{Comparison, TableDifference, version_note};
+use super::{Comparison, TableDifference, reworded};
 use crate::cancel::Cancel;
 use crate::conn::ConnInfo;
 use crate::definitions::{Side, compare, read_definitions};
@@ -30,10 +30,15 @@ pub fn compare_databases(
     // One pg_dump for both, or the same definition comes in two wordings.
     let newer = [&first, &second].into_iter().max_by_key(|s| s.client.server_major());
     let like = newer.map(|s| s.client.server_version().to_owned());
-    let definitions = compare(
-        &read_definitions(&first, like.as_deref(), cancel)?,
-        &read_definitions(&second, like.as_deref(), cancel)?,
+    let sides = (
+        read_definitions(&first, like.as_deref(), cancel)?,
+        read_definitions(&second, like.as_deref(), cancel)?,
     );
+    let mut definitions = compare(&sides.0, &sides.1);
+    let versions = [&first, &second].map(|s| s.client.server_version().to_owned());
+    let newer = if first.client.server_major() > second.client.server_major() { &first } else { &second };
+    let newer = newer.client.info().clone();
+    let notes = reworded(&versions, &mut definitions, [&sides.0, &sides.1], &newer, cancel)?;
     prepare(&mut first.client, "UTF8")?;
     prepare(&mut second.client, "UTF8")?;
     let (ours, theirs) = (tables_of(&mut first.client)?, tables_of(&mut second.client)?);
@@ -64,9 +69,7 @@ pub fn compare_databases(
         definitions,
         differences,
         others: sequences.into_iter().map(|d| (d.object, d.why)).collect(),
-        notes: version_note(first.client.server_version(), second.client.server_version())
-            .into_iter()
-            .collect(),
+        notes,
     })
 }
 

@@ -6,13 +6,18 @@
 mod backup;
 mod databases;
 mod keys;
+mod reworded;
 
 pub use backup::compare_with_backup;
 pub use databases::compare_databases;
 pub use keys::{KeyDifference, Keys};
 
-use crate::conn::major_of;
+use pgkeep_archive::Toc;
+
+use crate::cancel::Cancel;
+use crate::conn::{ConnInfo, major_of};
 use crate::definitions::{Change, Side};
+use crate::error::Result;
 use crate::fingerprint::Fingerprint;
 
 /// What comparing gave.
@@ -39,11 +44,31 @@ impl Comparison {
     }
 }
 
-/// What two majors say of the same definition need not be the same.
-fn version_note(first: &str, second: &str) -> Option<String> {
-    (major_of(first) != major_of(second)).then(|| {
-        format!("the servers' versions are {first} and {second}: a definition that differs may be the same in other words")
-    })
+/// What two majors say of the same definition need not be the same. Takes out of the changes what a server finds to
+/// mean the same, and gives notes on that.
+fn reworded(
+    [first, second]: &[String; 2],
+    changes: &mut Vec<Change>,
+    sides: [&Toc; 2],
+    server: &ConnInfo,
+    cancel: &Cancel,
+) -> Result<Vec<String>> {
+    if major_of(first) == major_of(second) || changes.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut notes = Vec::new();
+    let views = reworded::take_out(changes, sides, server, cancel)?;
+    if views > 0 {
+        notes.push(format!(
+            "{views} views are worded otherwise by {first} than by {second}, and mean the same to one server"
+        ));
+    }
+    if !changes.is_empty() {
+        notes.push(format!(
+            "the servers' versions are {first} and {second}: a definition that differs may be the same in other words"
+        ));
+    }
+    Ok(notes)
 }
 
 /// A table whose rows are not the same.

@@ -2,13 +2,13 @@
 //! any data is written, and for the data.
 
 use std::collections::HashMap;
-use std::io::{self, BufReader};
+use std::io;
 use std::thread;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use pgkeep_archive::{
-    Algorithm, BlockKind, Compression, Contents, DumpId, Layout, OffsetMode, Piece, ScriptContents,
-    ScriptReader, SegmentPlan, Timestamp, Title, Visit, file_decoder, walk,
+    Algorithm, BlockKind, Compression, DumpId, Layout, OffsetMode, Piece, ScriptContents, SegmentPlan, Title,
+    Visit,
 };
 
 use super::{ConvertOptions, Converted};
@@ -17,8 +17,6 @@ use crate::dump::{DumpTarget, Format, Output, PIECE_MEMORY, begin_output, defaul
 use crate::error::{EngineError, ErrorKind, Result};
 use crate::progress::{Phase, Progress};
 use crate::restore::ScriptSource;
-use crate::restore::places::Place;
-use crate::restore::read_ahead::ReadAhead;
 
 /// Makes an archive of a script that pg_dump or pgkeep wrote. What a script does not say is the dependencies: after
 /// data all is restored in its order, save that indexes are made side by side.
@@ -38,9 +36,7 @@ pub fn convert_script(
             .hint("zstd, gzip and lz4 pack and unpack it as the file that it is"));
     }
     progress.enter(Phase::Starting);
-    let mut contents = Contents::new(now());
-    let versions = pass(source, &mut contents, progress, cancel)?;
-    let ScriptContents { toc, data } = contents.finish(versions.0, versions.1).map_err(|e| strange(0, e))?;
+    let ScriptContents { toc, data } = source.contents(progress, cancel)?;
     let compression = options.compression.unwrap_or_else(|| match source.compression {
         Algorithm::None => {
             let version = toc.header.server_version.as_ref().map(|v| v.to_string()).unwrap_or_default();
@@ -83,71 +79,6 @@ pub fn convert_script(
     Ok(Converted { len: output.finish()?, compression })
 }
 
-/// Versions of server and pg_dump.
-type Versions = (Option<Vec<u8>>, Option<Vec<u8>>);
-
-/// Goes through the script once.
-fn pass<V: Visit<Error = io::Error>>(
-    source: &ScriptSource<'_>,
-    visitor: &mut V,
-    progress: &Progress,
-    cancel: &Cancel,
-) -> Result<Versions> {
-    let unreadable = |e: io::Error| EngineError::new(ErrorKind::Archive, "reading the script", e.to_string());
-    let len = source.archive.len().map_err(unreadable)?;
-    thread::scope(|scope| {
-        let packed = ReadAhead::begin(scope, source.archive, Place { from: 0, to: len }, progress);
-        let plain = file_decoder(source.compression, packed)?;
-        let mut script = ScriptReader::new(BufReader::with_capacity(256 << 10, plain));
-        let walked = walk(&mut script, &mut Watched { visitor, cancel });
-        cancel.check()?;
-        walked.map_err(|e| strange(script.line(), e))?;
-        Ok(script.versions())
-    })
-}
-
-fn strange(line: u64, e: io::Error) -> EngineError {
-    let place = if line > 0 { format!("line {line}: ") } else { String::new() };
-    EngineError::new(ErrorKind::Archive, "reading the script", format!("{place}{e}"))
-        .hint("only a whole script of pg_dump or pgkeep can be turned into an archive; restore another, and back up that database")
-}
-
-/// Looks at the flag between pieces of data.
-struct Watched<'v, V> {
-    visitor: &'v mut V,
-    cancel: &'v Cancel,
-}
-
-impl<V: Visit<Error = io::Error>> Visit for Watched<'_, V> {
-    type Error = io::Error;
-
-    fn setting(&mut self, sql: &[u8]) -> io::Result<()> {
-        self.visitor.setting(sql)
-    }
-    fn entry(&mut self, title: &Title) -> io::Result<()> {
-        self.visitor.entry(title)
-    }
-    fn statement(&mut self, sql: Vec<u8>) -> io::Result<()> {
-        self.visitor.statement(sql)
-    }
-    fn data(&mut self, title: &Title, first: &[u8]) -> io::Result<()> {
-        self.visitor.data(title, first)
-    }
-    fn text(&mut self, text: &[u8]) -> io::Result<()> {
-        self.cancel.check().map_err(io::Error::other)?;
-        self.visitor.text(text)
-    }
-    fn object(&mut self, oid: u32) -> io::Result<()> {
-        self.visitor.object(oid)
-    }
-    fn object_end(&mut self) -> io::Result<()> {
-        self.visitor.object_end()
-    }
-    fn data_end(&mut self) -> io::Result<()> {
-        self.visitor.data_end()
-    }
-}
-
 /// What the reader tells the writer.
 enum Message {
     Begin(Piece, u64),
@@ -170,7 +101,7 @@ fn carry(
         let (to, messages) = bounded(4);
         let writer = scope.spawn(move || write(output, compression, &messages));
         let mut feed = Feed { to, pieces: pieces.into_iter(), text: Vec::new() };
-        let read = pass(source, &mut feed, progress, cancel);
+        let read = source.pass(&mut feed, progress, cancel);
         drop(feed);
         let written = writer.join().unwrap_or_else(|_| Err(EngineError::cancelled()));
         match (read, written) {
@@ -255,18 +186,4 @@ fn write(output: &dyn Output, compression: Compression, messages: &Receiver<Mess
         }
     }
     Ok(())
-}
-
-/// The time as an archive's header has it.
-fn now() -> Timestamp {
-    let now = jiff::Zoned::now();
-    Timestamp {
-        sec: now.second().into(),
-        min: now.minute().into(),
-        hour: now.hour().into(),
-        mday: now.day().into(),
-        mon: i32::from(now.month()) - 1,
-        year: now.year().into(),
-        isdst: -1,
-    }
 }

@@ -60,6 +60,18 @@ impl Change {
         let (one, other): (Option<Vec<_>>, Option<Vec<_>>) = (of(one), of(other));
         one == other
     }
+
+    /// The two definitions, where each side has one entry of this name and nothing but the definition differs.
+    pub(crate) fn definitions<'t>(&self, sides: [&'t Toc; 2]) -> Option<[&'t [u8]; 2]> {
+        let [first, second] = sides.map(|toc| {
+            let mut entries = toc.entries.iter().filter(|e| is_definition(e) && key(e) == self.key);
+            entries.next().filter(|_| entries.next().is_none())
+        });
+        let (first, second) = (first?, second?);
+        let alike = first.owner == second.owner && first.table_am == second.table_am;
+        let definition = |entry: &'t Entry| entry.definition.as_ref().map(|d| d.as_bytes());
+        alike.then_some([definition(first)?, definition(second)?])
+    }
 }
 
 /// Every definition of which the two do not say the same: what makes the object, its owner and its access method. Not
@@ -101,12 +113,15 @@ pub(crate) fn count(toc: &Toc) -> u64 {
 fn all(toc: &Toc) -> BTreeMap<Key, Vec<(BString, DumpId)>> {
     let mut all: BTreeMap<Key, Vec<(BString, DumpId)>> = BTreeMap::new();
     for entry in toc.entries.iter().filter(|e| is_definition(e)) {
-        let of = |text: &Option<BString>| text.clone().unwrap_or_default();
-        let key = (of(&entry.desc), of(&entry.namespace), of(&entry.tag));
-        all.entry(key).or_default().push((text(entry), entry.id));
+        all.entry(key(entry)).or_default().push((text(entry), entry.id));
     }
     all.values_mut().for_each(|texts| texts.sort());
     all
+}
+
+fn key(entry: &Entry) -> Key {
+    let of = |text: &Option<BString>| text.clone().unwrap_or_default();
+    (of(&entry.desc), of(&entry.namespace), of(&entry.tag))
 }
 
 fn is_definition(entry: &Entry) -> bool {

@@ -1,7 +1,8 @@
 //! Proving rows, sequences and large objects.
 
-use pgkeep_keep::Manifest;
+use pgkeep_archive::{Entry, Toc};
 use pgkeep_keep::drill::{DrillReport, DrillVerdict, DrilledTable, Finding};
+use pgkeep_keep::{Manifest, name_text};
 
 use super::unproven::Sorted;
 use crate::fingerprint::Fingerprint;
@@ -19,6 +20,8 @@ pub(super) struct Expected {
 /// What the manifest says, or where there is none the archive, without what this server could not take.
 pub(super) fn expected(manifest: Option<&Manifest>, restored: &RestoreReport, sorted: &Sorted) -> Expected {
     let (tables, sequences, large_objects) = match manifest {
+        // Who adopted a script read no sequences in it.
+        Some(m) if m.adopted.is_some() => (&m.dump.tables, &restored.sequences, m.dump.large_objects),
         Some(m) => (&m.dump.tables, &m.dump.sequences, m.dump.large_objects),
         None => (&restored.loaded, &restored.sequences, restored.large_objects),
     };
@@ -39,6 +42,21 @@ pub(super) fn tables(all: &[TableReport]) -> Vec<DrilledTable> {
         verdict: DrillVerdict::Incomplete,
     };
     all.iter().map(table).collect()
+}
+
+/// Tables whose rows nothing is known of: they are `INSERT` statements (`pg_dump --inserts`).
+pub(super) fn unknown(toc: &Toc, manifest: Option<&Manifest>) -> Vec<Finding> {
+    let is_known = |schema: &str, name: &str| {
+        manifest.is_some_and(|m| m.dump.tables.iter().any(|t| t.schema == schema && t.table == name))
+    };
+    let text = |name: &Option<bstr::BString>| name.as_ref().map_or(String::new(), |n| name_text(n));
+    let inserts = |e: &&Entry| {
+        e.desc_is("TABLE DATA") && e.has_data && e.copy.as_ref().is_none_or(|copy| copy.is_empty())
+    };
+    let tables = toc.entries.iter().filter(inserts).map(|e| (text(&e.namespace), text(&e.tag)));
+    let unknown = tables.filter(|(schema, table)| !is_known(schema, table));
+    let why = "they are INSERT statements, which tell no fingerprint to compare with";
+    unknown.map(|(schema, table)| Finding::new(format!("rows of {schema}.{table}"), why)).collect()
 }
 
 /// Takes what was read back into the report. `other_major` says that the server is of another major than the one that

@@ -14,13 +14,17 @@ use crate::conn::{Client, ConnInfo, major_of};
 use crate::error::{EngineError, ErrorKind, Result};
 use crate::progress::Progress;
 use crate::prove::prove;
-use crate::restore::{RestoreOptions, RestoreReport, RestoreSource, restore};
+use crate::restore::{
+    RestoreOptions, RestoreReport, RestoreSource, ScriptOptions, ScriptSource, restore, restore_script,
+};
 use crate::session::encoding_of;
 
 /// What to drill, where, and within which limits.
 pub struct DrillRequest<'a> {
-    /// The archive.
+    /// The archive; of a script [its definitions](ScriptSource::definitions).
     pub source: &'a RestoreSource<'a>,
+    /// The script, where the backup is one.
+    pub script: Option<&'a ScriptSource<'a>>,
     /// Its manifest; without one the rows are compared with those in the archive.
     pub manifest: Option<&'a Manifest>,
     /// The server's roles, where the backup has them.
@@ -88,7 +92,7 @@ impl<'a> Drill<'a> {
             proven_against: if request.manifest.is_some() { "manifest" } else { "archive" }.into(),
             prepare_ms: milliseconds(began),
             tables: request.manifest.map(|m| rows::tables(&m.dump.tables)).unwrap_or_default(),
-            not_compared: schema::not_compared(toc),
+            not_compared: schema::not_compared(toc, request.manifest.is_none() && request.script.is_some()),
             ..DrillReport::default()
         };
         Ok(Drill {
@@ -115,19 +119,28 @@ impl<'a> Drill<'a> {
     pub fn restore(&mut self, progress: &Progress, cancel: &Cancel) -> Result<()> {
         let began = Instant::now();
         let (source, database, options) = (self.request.source, self.database.clone(), self.options.clone());
-        let work = |stop: &Cancel| restore(source, &database, &options, progress, stop);
+        let script = self.request.script;
+        let work = |stop: &Cancel| match script {
+            Some(script) => {
+                let options =
+                    ScriptOptions { keep_going: true, no_tablespaces: true, contents: Some(&source.toc) };
+                restore_script(script, &database, options, progress, stop).map(|done| done.report)
+            }
+            None => restore(source, &database, &options, progress, stop),
+        };
         let done = self.limits.within(cancel, work);
         self.report.restore_ms = milliseconds(began);
         let Some(restored) = self.taken(done, cancel)? else { return Ok(()) };
         self.report.entries = restored.entries;
         self.report.database_bytes = self.place.size_of(&self.database)?;
         self.report.notes.extend(restored.notes.iter().cloned());
-        self.sorted = unproven::sort(&source.toc, &restored.errors);
+        self.sorted = unproven::sort(&source.toc, script.is_none(), &restored.errors);
         self.report.failures.append(&mut self.sorted.failures);
         self.report.unproven.extend(self.sorted.unproven.iter().cloned());
         if self.request.manifest.is_none() {
             self.report.tables = rows::tables(&restored.loaded);
         }
+        self.report.unproven.extend(rows::unknown(&source.toc, self.request.manifest));
         self.restored = Some(restored);
         Ok(())
     }
@@ -207,12 +220,10 @@ impl<'a> Drill<'a> {
 impl DrillRequest<'_> {
     /// Version of the server that was dumped.
     fn dumped_version(&self) -> String {
-        match self.manifest {
-            Some(m) => m.dump.server_version.clone(),
-            None => {
-                self.source.toc.header.server_version.as_ref().map(ToString::to_string).unwrap_or_default()
-            }
-        }
+        // What adopted a script did not look for it.
+        let known = self.manifest.map(|m| m.dump.server_version.clone()).filter(|v| !v.is_empty());
+        let of_archive = || self.source.toc.header.server_version.as_ref().map(ToString::to_string);
+        known.or_else(of_archive).unwrap_or_default()
     }
 }
 

@@ -5,7 +5,7 @@
 //! majors write views otherwise. So what differs in words is compared with a second database of the same server, made
 //! of the archive's definitions alone: what the restored one says differently from that one is a real difference.
 
-use pgkeep_archive::{Section, Toc};
+use pgkeep_archive::{Entry, Section, Toc};
 use pgkeep_keep::drill::Finding;
 
 use super::place::Place;
@@ -71,15 +71,20 @@ fn finding(change: &Change) -> Finding {
 
 fn without_data(toc: &Toc) -> Toc {
     let mut toc = toc.clone();
-    toc.entries.retain(|e| e.section != Section::Data && !e.desc_is("MATERIALIZED VIEW DATA"));
+    // Large objects without content: there are comments on them, and rights.
+    let is_data = |e: &Entry| e.section == Section::Data && !e.desc_is("BLOB METADATA");
+    toc.entries.retain(|e| !is_data(e) && !e.desc_is("MATERIALIZED VIEW DATA"));
     toc
 }
 
-/// What is in the archive and is not compared.
-pub(super) fn not_compared(toc: &Toc) -> Vec<String> {
+/// What is in the archive and is not compared. `bare_script` says that it is a script without a manifest.
+pub(super) fn not_compared(toc: &Toc, bare_script: bool) -> Vec<String> {
     let mut lines = Vec::new();
-    let any = |is: &dyn Fn(&pgkeep_archive::Entry) -> bool| toc.entries.iter().any(is);
-    let of_database = |e: &pgkeep_archive::Entry| {
+    let any = |is: &dyn Fn(&Entry) -> bool| toc.entries.iter().any(is);
+    if bare_script && any(&|e| e.desc_is("BLOBS")) {
+        lines.push("large objects, of which a script without a manifest tells nothing".to_owned());
+    }
+    let of_database = |e: &Entry| {
         e.desc_is("DATABASE PROPERTIES") || e.tag.as_ref().is_some_and(|t| t.starts_with(b"DATABASE "))
     };
     if any(&of_database) {

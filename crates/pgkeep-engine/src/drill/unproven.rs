@@ -38,8 +38,9 @@ impl Sorted {
     }
 }
 
-/// Sorts what a restore could not carry out.
-pub(super) fn sort(toc: &Toc, problems: &[RestoreProblem]) -> Sorted {
+/// Sorts what a restore could not carry out. `dependencies` says whether the archive knows what depends on what, as a
+/// script does not.
+pub(super) fn sort(toc: &Toc, dependencies: bool, problems: &[RestoreProblem]) -> Sorted {
     let by_id: HashMap<DumpId, &Entry> = toc.entries.iter().map(|e| (e.id, e)).collect();
     let entry_of = |p: &RestoreProblem| p.entry.and_then(|id| by_id.get(&id)).copied();
     // What is missing, by the entry that failed for it.
@@ -49,16 +50,15 @@ pub(super) fn sort(toc: &Toc, problems: &[RestoreProblem]) -> Sorted {
             causes.entry(entry.id).or_insert(cause);
         }
     }
-    let extension = causes.iter().find(|(id, _)| by_id.get(id).is_some_and(|e| e.desc_is("EXTENSION")));
-    let any_extension = extension.map(|(_, cause)| cause.clone());
+    let is_extension = |id| by_id.get(id).is_some_and(|e: &&Entry| e.desc_is("EXTENSION"));
+    let any = causes.iter().find(|(id, _)| !dependencies || is_extension(id)).map(|(_, cause)| cause.clone());
     let mut sorted = Sorted::default();
     for problem in problems {
         let entry = entry_of(problem);
-        let inherited =
-            entry.and_then(|e| causes.get(&e.id).cloned().or_else(|| inherited(e, &by_id, &causes)));
+        let below = |e: &Entry| dependencies.then(|| inherited(e, &by_id, &causes)).flatten();
+        let inherited = entry.and_then(|e| causes.get(&e.id).cloned().or_else(|| below(e)));
         // A function's body names what no dependency tells of.
-        let guessed =
-            || any_extension.clone().filter(|_| problem.sqlstate.as_deref().is_some_and(is_undefined));
+        let guessed = || any.clone().filter(|_| problem.sqlstate.as_deref().is_some_and(is_undefined));
         let Some(cause) = inherited.or_else(guessed) else {
             sorted.failures.push(Finding::new(&problem.object, &problem.error));
             continue;

@@ -40,7 +40,9 @@ pub(super) fn run(crew: &Crew<'_>, session: &mut Session, last: &[usize]) -> Res
         let is_made = made.is_ok();
         match made {
             Ok(()) => crew.collector.done(),
-            Err(e) if tolerated(entry, &e) => crew.collector.note(format!("{}: {}", during(entry), e.why)),
+            Err(e) if tolerated(desc(entry), &e) => {
+                crew.collector.note(format!("{}: {}", during(entry), e.why))
+            }
             Err(e) => crew.collector.failed(entry, e)?,
         }
         if let Some(sql) = alter_owner(entry).filter(|_| is_made && !crew.options.no_owner) {

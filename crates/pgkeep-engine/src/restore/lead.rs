@@ -150,7 +150,9 @@ impl<'a> Lead<'a> {
             }
             match made {
                 Ok(()) => collector.done(),
-                Err(e) if tolerated(entry, &e) => collector.note(format!("{}: {}", during(entry), e.why)),
+                Err(e) if tolerated(desc(entry), &e) => {
+                    collector.note(format!("{}: {}", during(entry), e.why))
+                }
                 // Without its database there is nowhere to go on.
                 Err(e) if is_database(entry) => return Err(with_hint(e).during(during(entry))),
                 Err(e) => collector.failed(entry, e)?,

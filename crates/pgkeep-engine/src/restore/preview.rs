@@ -1,6 +1,7 @@
 //! What a restore would do, without doing it.
 
 use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
 use bstr::ByteSlice;
 use pgkeep_archive::Section;
@@ -32,8 +33,30 @@ pub struct Preview {
     /// Bytes that the target will take on its disk with indexes: of the original by its manifest where it is known,
     /// else a guess by the archive's size.
     pub disk_bytes: u64,
-    /// A guess at the time, in seconds.
+    /// Bytes of COPY text to be loaded; a guess where no manifest tells.
+    pub text_bytes: u64,
+    /// How long it will take.
+    pub time: TimeEstimate,
+}
+
+/// How long a restore will take, and what says so.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct TimeEstimate {
+    /// Seconds.
     pub seconds: f64,
+    /// What the figure rests on, in words.
+    pub rests_on: String,
+}
+
+/// A restore that was measured.
+#[derive(Debug, Clone)]
+pub struct Measured {
+    /// Bytes of COPY text that it loaded.
+    pub text_bytes: u64,
+    /// How long it took.
+    pub took: Duration,
+    /// Which one it was, in words.
+    pub which: String,
 }
 
 /// A table to be loaded.
@@ -56,13 +79,18 @@ const PACKED: u64 = 5;
 /// A row's header and item pointer, on the server's pages.
 const PER_ROW: u64 = 28;
 
-/// Looks at what would be done; the source's table of contents holds what was chosen.
+/// Bytes of COPY text below which a measured restore says more of the server's start than of this.
+const SAYS_SOMETHING: u64 = 1 << 20;
+
+/// Looks at what would be done; the source's table of contents holds what was chosen. `measured` is an earlier restore
+/// of such a backup.
 ///
 /// # Errors
 /// `Archive` where data that should be there is not.
 pub fn preview(
     source: &RestoreSource<'_>,
     dump: Option<&DumpReport>,
+    measured: Option<&Measured>,
     options: &RestoreOptions,
 ) -> Result<Preview> {
     let places = places::find(source)?;
@@ -106,7 +134,21 @@ pub fn preview(
         Some((size, all)) if all > 0 => (size as f64 * plain as f64 / all as f64) as u64,
         _ => (plain + rows * PER_ROW) * 3 / 2,
     };
-    let objects = preview.creates.values().chain(preview.builds.values()).sum::<u64>() as f64;
-    preview.seconds = (plain as f64 / options.jobs.max(1) as f64 + objects * PER_OBJECT) / PER_SECOND;
+    preview.text_bytes = plain;
+    let objects = preview.creates.values().chain(preview.builds.values()).sum();
+    preview.time = match measured.filter(|m| m.text_bytes >= SAYS_SOMETHING) {
+        Some(m) => TimeEstimate {
+            seconds: m.took.as_secs_f64() * plain as f64 / m.text_bytes as f64,
+            rests_on: m.which.clone(),
+        },
+        None => by_size(plain, objects, options.jobs),
+    };
     Ok(preview)
+}
+
+fn by_size(text: u64, objects: u64, jobs: usize) -> TimeEstimate {
+    TimeEstimate {
+        seconds: (text as f64 / jobs.max(1) as f64 + objects as f64 * PER_OBJECT) / PER_SECOND,
+        rests_on: "the amount of data alone, not this server or network; a drill measures it".into(),
+    }
 }

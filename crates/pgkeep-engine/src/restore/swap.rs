@@ -1,6 +1,8 @@
 //! Putting a restored database in a live one's place: two renames in one transaction.
 
-use bstr::ByteSlice;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
 
 use crate::cancel::Cancel;
 use crate::conn::{Client, ConnInfo, quote_ident, quote_literal};
@@ -8,6 +10,8 @@ use crate::error::{EngineError, ErrorKind, Result};
 
 /// The longest name that PostgreSQL keeps, in bytes (`NAMEDATALEN` - 1).
 const LONGEST: usize = 63;
+/// How often sessions of the live database are ended, until no new one gets in.
+const AGAIN: Duration = Duration::from_millis(100);
 
 /// A database to be replaced, and its server.
 pub struct Swap {
@@ -80,38 +84,32 @@ impl Swap {
 
     /// Renames the live database to `old` and the restored one to its name: both or none.
     ///
-    /// With `terminate`, sessions in the live database are ended, and nobody gets in until it is done.
+    /// With `terminate`, sessions in the live database are ended meanwhile. The first rename holds the lock that every
+    /// new session takes before it waits for the others to go, 5 s at most (`RenameDatabase`,
+    /// src/backend/commands/dbcommands.c), so that nobody gets in again. Nothing is set that would have to be undone.
     ///
     /// # Errors
     /// `Other` where somebody is connected, and the server's.
-    pub fn swap(&mut self, restored: &str, old: &str, terminate: bool) -> Result<()> {
-        let live = self.live.clone();
-        if terminate {
-            self.allow(&live, false)?;
-        }
-        let done = self.rename_both(restored, old, terminate);
-        if terminate {
-            let name = if done.is_ok() { old } else { &live };
-            self.allow(name, true)?;
-        }
-        done
-    }
-
-    fn rename_both(&mut self, restored: &str, old: &str, terminate: bool) -> Result<()> {
-        if terminate {
-            let sql = [
-                b"SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE datname = ".as_slice(),
-                &quote_literal(self.live.as_bytes()),
-            ];
-            self.client
-                .execute(sql.concat())
-                .map_err(|e| e.during("ending the sessions of the live database"))?;
-        }
+    pub fn swap(&mut self, restored: &str, old: &str, terminate: bool, cancel: &Cancel) -> Result<()> {
         let [live, restored, old] = [&self.live, restored, old].map(|name| quote_ident(name.as_bytes()));
         let rename =
             |from: &[u8], to: &[u8]| [b"ALTER DATABASE ".as_slice(), from, b" RENAME TO ", to, b";"].concat();
         let sql = [b"BEGIN;".as_slice(), &rename(&live, &old), &rename(&restored, &live), b"COMMIT"].concat();
-        let Err(e) = self.client.execute(sql) else { return Ok(()) };
+        let mut ender = terminate.then(|| Client::connect(self.client.info(), cancel)).transpose()?;
+        let renamed = AtomicBool::new(false);
+        let done = thread::scope(|scope| {
+            let (live, renamed) = (&self.live, &renamed);
+            let ending =
+                ender.as_mut().map(|client| scope.spawn(move || end_sessions(client, live, renamed)));
+            let done = self.client.execute(sql);
+            renamed.store(true, Ordering::Relaxed);
+            match ending.map(thread::ScopedJoinHandle::join) {
+                // Whom it could not end is why the others waited in vain.
+                Some(Ok(Err(e))) if done.is_err() => Err(e),
+                _ => done,
+            }
+        });
+        let Err(e) = done else { return Ok(()) };
         self.client.execute("ROLLBACK")?;
         // 55006: object_in_use.
         if e.sqlstate.as_deref() != Some("55006") {
@@ -135,14 +133,6 @@ impl Swap {
         Ok(format!("sessions in {}: {} of {}", self.live, row.text(0), row.text(1)))
     }
 
-    fn allow(&mut self, name: &str, allow: bool) -> Result<()> {
-        let sql = format!(
-            "ALTER DATABASE {} ALLOW_CONNECTIONS {allow}",
-            quote_ident(name.as_bytes()).to_str_lossy()
-        );
-        self.client.execute(sql).map_err(|e| e.during(format!("allowing connections to {name}: {allow}")))
-    }
-
     fn exists(&mut self, name: &str) -> Result<bool> {
         let sql = [
             b"SELECT EXISTS (SELECT FROM pg_catalog.pg_database WHERE datname = ".as_slice(),
@@ -151,4 +141,20 @@ impl Swap {
         ];
         Ok(self.client.query_one(sql.concat())?.bool(0))
     }
+}
+
+/// Ends the sessions in this database, again and again until it is renamed.
+fn end_sessions(client: &mut Client, live: &str, renamed: &AtomicBool) -> Result<()> {
+    let sql = [
+        b"SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity \
+          WHERE backend_type <> 'autovacuum worker' AND datname = "
+            .as_slice(),
+        &quote_literal(live.as_bytes()),
+    ]
+    .concat();
+    while !renamed.load(Ordering::Relaxed) {
+        client.execute(&sql).map_err(|e| e.during("ending the sessions of the live database"))?;
+        thread::sleep(AGAIN);
+    }
+    Ok(())
 }

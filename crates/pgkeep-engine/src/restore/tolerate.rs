@@ -8,11 +8,11 @@ use pgkeep_archive::Entry;
 use super::entry::{bytes, desc, tag};
 use crate::error::{EngineError, ErrorKind};
 
-/// Whether the restored database holds and does all the same without this entry: words about objects, rights, and what
+/// Whether the restored database holds and does all the same without an entry of this kind: words about objects, rights, and what
 /// concerns the server more than its database. On managed servers nobody may make some of it.
-pub(super) fn tolerated(entry: &Entry, error: &EngineError) -> bool {
+pub(super) fn tolerated(kind: &[u8], error: &EngineError) -> bool {
     let denied = error.kind == ErrorKind::Permission;
-    match desc(entry) {
+    match kind {
         b"COMMENT" | b"ACL" | b"ACL LANGUAGE" | b"DEFAULT ACL" | b"SECURITY LABEL" | b"EVENT TRIGGER"
         | b"PUBLICATION" | b"SUBSCRIPTION" => denied,
         // 42704: its publication was denied.

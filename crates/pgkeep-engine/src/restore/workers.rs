@@ -228,7 +228,7 @@ impl Shared<'_> {
                 }
                 Ok(())
             }
-            Err(e) if tolerated(entry, &e) => {
+            Err(e) if tolerated(desc(entry), &e) => {
                 self.crew.collector.note(format!("{}: {}", load::during(entry), e.why));
                 Ok(())
             }

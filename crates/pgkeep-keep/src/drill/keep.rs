@@ -77,6 +77,19 @@ pub fn drills(store: &Store, stem: &str) -> Result<Vec<Drilled>> {
     Ok(found)
 }
 
+/// The record of the last drill whose backup was proven, among those whose keys begin with this prefix.
+///
+/// # Errors
+/// The store's; `DrillRecord` where it cannot be read.
+pub fn last_proven(store: &Store, prefix: &str) -> Result<Option<DrillRecord>> {
+    let mut last: Option<Drilled> = None;
+    for object in store.list(prefix)? {
+        let drill = drilled(&object?.key).filter(|drill| drill.verdict == DrillVerdict::Proven);
+        last = last.into_iter().chain(drill).max_by_key(|drill| drill.time);
+    }
+    last.map(|drill| DrillRecord::from_json(&store.get(&drill.key)?, &store.url_of(&drill.key))).transpose()
+}
+
 fn drilled(key: &str) -> Option<Drilled> {
     let (stem, verdict) = key.strip_suffix(".json")?.rsplit_once('.')?;
     let verdicts = [DrillVerdict::Proven, DrillVerdict::Failed, DrillVerdict::Incomplete];

@@ -9,7 +9,7 @@ mod record;
 mod report;
 mod sign;
 
-pub use keep::{Drilled, KeptDrill, drills, keep_drill};
+pub use keep::{Drilled, KeptDrill, drills, keep_drill, last_proven};
 pub use record::{
     CheckResult, DrillRecord, DrillReport, DrillVerdict, DrilledBackup, DrilledTable, Finding, RECORD_VERSION,
 };

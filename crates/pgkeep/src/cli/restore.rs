@@ -126,7 +126,6 @@ pub(super) struct Options {
 
 pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
     let cancel = signals::cancel_on_signals().map_err(|e| Failure::usage(format!("signal handlers: {e}")))?;
-    pgkeep_store::interrupt_reads(cancel.flag());
     let job = job(options)?;
     // What makes no sense is told before any store is asked.
     let into = options.into.as_deref().unwrap_or_default();

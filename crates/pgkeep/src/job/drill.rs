@@ -13,7 +13,7 @@ use pgkeep_keep::drill::{
 };
 use pgkeep_keep::{KeepError, look_whole, read_globals};
 
-use crate::failure::{Exit, Failure, Result};
+use crate::failure::{Exit, Result};
 use crate::resolve::Found;
 
 /// A drill to be run.
@@ -87,16 +87,17 @@ impl DrillJob<'_> {
             Err(failure) if failure.exit == Exit::Differs => return Ok(damaged(&failure.message)),
             other => other?,
         };
-        if ScriptSource::open(&archive, archive.name()).is_ok_and(|script| script.is_some()) {
-            return Err(Failure::usage(format!(
-                "{}: it is an SQL script, whose definitions cannot be told apart\n  hint: drills are for archives; `pgkeep \
-                 restore` proves the rows of a script",
-                archive.url()
-            )));
-        }
-        let source = match RestoreSource::open(&archive) {
-            Err(e) if e.kind == ErrorKind::Archive => return Ok(damaged(&e.why)),
-            other => other?,
+        let script = ScriptSource::open(&archive, archive.name());
+        let read = match &script {
+            Ok(Some(script)) => script.contents(progress, cancel).map(|found| script.definitions(found.toc)),
+            Ok(None) => RestoreSource::open(&archive),
+            Err(e) => Err(e.clone()),
+        };
+        // Somebody else's script may be one that is not pg_dump's, which is no damage.
+        let foreign = !matches!(script, Ok(None)) && manifest.is_none_or(|m| m.adopted.is_some());
+        let source = match read {
+            Err(e) if e.kind == ErrorKind::Archive && !foreign => return Ok(damaged(&e.why)),
+            other => other.map_err(|e| e.during(archive.url()))?,
         };
         let globals = manifest
             .filter(|m| m.globals.is_some())
@@ -104,6 +105,7 @@ impl DrillJob<'_> {
         let globals = globals.transpose()?;
         let request = DrillRequest {
             source: &source,
+            script: script.as_ref().ok().and_then(Option::as_ref),
             manifest,
             globals: globals.as_deref(),
             place: match self.into {

@@ -9,16 +9,18 @@ use std::time::{Duration, Instant};
 use pgkeep_engine::progress::Progress;
 use pgkeep_engine::prove::{Verdict, prove};
 use pgkeep_engine::restore::{
-    Beside, Choice, Contents, Preview, RestoreOptions, RestoreReport, RestoreSource, ScriptSource,
-    TargetState, adapt, change_owner, choose, examine, list, preview, put_beside, rename_database, restore,
-    restore_script,
+    Beside, Choice, Contents, Measured, Preview, RestoreOptions, RestoreReport, RestoreSource, ScriptOptions,
+    ScriptSource, TargetState, adapt, change_owner, choose, examine, free_space, list, preview, put_beside,
+    rename_database, restore, restore_script,
 };
 use pgkeep_engine::session::encoding_of;
 use pgkeep_engine::{Cancel, ConnInfo, EngineError, ErrorKind};
+use pgkeep_keep::drill::{DrillReport, last_proven};
 use pgkeep_keep::{StoredArchive, verify_head};
 
 use crate::failure::{Failure, Result};
 use crate::resolve::Found;
+use crate::show::{bytes, duration, short_time};
 use expected::{Expected, expected};
 pub(crate) use swap::SwapFlags;
 
@@ -58,6 +60,8 @@ pub(crate) struct Plan {
     pub(crate) url: String,
     pub(crate) target: TargetState,
     pub(crate) preview: Preview,
+    /// Bytes that are free where the target's data lies, if that can be seen.
+    pub(crate) free: Option<u64>,
     pub(crate) notes: Vec<String>,
     /// Why it would not be begun.
     pub(crate) refused: Option<EngineError>,
@@ -93,7 +97,9 @@ impl RestoreJob {
             match ScriptSource::open(&archive, archive.name()).map_err(named)? {
                 Some(script) => {
                     self.refuse_for_scripts()?;
-                    let done = restore_script(&script, target, self.options.keep_going, progress, cancel);
+                    let RestoreOptions { keep_going, no_tablespaces, .. } = self.options;
+                    let how = ScriptOptions { keep_going, no_tablespaces, contents: None };
+                    let done = restore_script(&script, target, how, progress, cancel);
                     let done = done.map_err(named)?;
                     (done.report, done.encoding, None)
                 }
@@ -137,14 +143,27 @@ impl RestoreJob {
     pub(crate) fn plan(&self, found: &Found, target: &ConnInfo, cancel: &Cancel) -> Result<Plan> {
         let archive = open(found)?;
         refuse_script("--plan", &archive)?;
-        let prepared = self.prepare(found, &archive, target, cancel)?;
+        let mut prepared = self.prepare(found, &archive, target, cancel)?;
         let dump = found.manifest.as_ref().map(|m| &m.dump);
-        let preview =
-            preview(&prepared.source, dump, &self.options).map_err(|e| in_archive(e, &archive.url()))?;
+        let measured = measured(found).unwrap_or_else(|e| {
+            prepared.notes.push(format!("the last drill's record tells no time: {}", e.message));
+            None
+        });
+        let preview = preview(&prepared.source, dump, measured.as_ref(), &self.options)
+            .map_err(|e| in_archive(e, &archive.url()))?;
+        let free = free_space(target, cancel)?;
+        if let Some(free) = free.filter(|free| *free < preview.disk_bytes) {
+            prepared.notes.push(format!(
+                "the target's disk may be too small: {} are free, and about {} will be taken",
+                bytes(free),
+                bytes(preview.disk_bytes)
+            ));
+        }
         Ok(Plan {
             url: archive.url(),
             target: prepared.target,
             preview,
+            free,
             notes: prepared.notes,
             refused: prepared.refused,
         })
@@ -201,7 +220,6 @@ impl RestoreJob {
             (self.options.clean, "--clean"),
             (self.options.no_owner, "--no-owner"),
             (self.options.no_privileges, "--no-privileges"),
-            (self.options.no_tablespaces, "--no-tablespaces"),
             (self.owner.is_some(), "--owner"),
             (self.beside.schema.is_some(), "--into-schema"),
             (self.choice.is_partial(), "choosing what to restore"),
@@ -240,6 +258,24 @@ fn open(found: &Found) -> Result<StoredArchive> {
         verify_head(&found.store, &found.key, m)?;
     }
     Ok(archive)
+}
+
+/// The last drill of a backup of this name: it restored the like, and was measured.
+fn measured(found: &Found) -> Result<Option<Measured>> {
+    let Some(stem) = &found.stem else { return Ok(None) };
+    let prefix = stem.rfind('/').map_or("", |at| &stem[..=at]);
+    let record = last_proven(&found.store, prefix)?;
+    Ok(record.map(|record| {
+        let DrillReport { restore_ms, bytes: text_bytes, server, server_version, .. } = record.drill;
+        let took = Duration::from_millis(restore_ms);
+        let which = format!(
+            "a drill on {} that restored {} of rows in {} on {server} {server_version}",
+            short_time(record.finished),
+            bytes(text_bytes),
+            duration(took)
+        );
+        Measured { text_bytes, took, which }
+    }))
 }
 
 fn refuse_script(flag: &str, archive: &StoredArchive) -> Result<()> {

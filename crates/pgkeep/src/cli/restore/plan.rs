@@ -40,7 +40,9 @@ fn tell_json(plan: &Plan, jobs: usize, refused: Option<&Failure>) {
         "jobs": jobs,
         "archive_bytes": p.archive_bytes,
         "disk_bytes_estimated": p.disk_bytes,
-        "seconds_estimated": p.seconds,
+        "disk_bytes_free": plan.free,
+        "seconds_estimated": p.time.seconds,
+        "seconds_rest_on": p.time.rests_on,
         "notes": plan.notes,
     });
     if let Some(refused) = refused {
@@ -80,11 +82,13 @@ fn tell_words(plan: &Plan, jobs: usize, into: &str) {
         print(format!("              … and {} more", p.loads.len() - SHOWN));
     }
     print(format!("  build     {}", kinds(&p.builds)));
-    print(format!("  disk      about {} on the target, indexes and all", bytes(p.disk_bytes)));
-    print(format!(
-        "  time      about {}; a guess that knows neither server nor network",
-        duration(std::time::Duration::from_secs_f64(p.seconds))
-    ));
+    let free = match plan.free {
+        Some(free) => format!("of {} that are free there", bytes(free)),
+        None => "the server does not tell how much is free there".to_owned(),
+    };
+    print(format!("  disk      about {} on the target, indexes and all; {free}", bytes(p.disk_bytes)));
+    let time = duration(std::time::Duration::from_secs_f64(p.time.seconds));
+    print(format!("  time      about {time}, by {}", p.time.rests_on));
     for note in &plan.notes {
         print(format!("note: {note}"));
     }

@@ -2,6 +2,7 @@
 
 use pgkeep_engine::Cancel;
 use pgkeep_engine::drill::{DrillPlace, Place};
+use pgkeep_engine::progress::Progress;
 use pgkeep_engine::restore::{RestoreOptions, RestoreSource, ScriptSource};
 use pgkeep_engine::throwaway::Kept;
 use pgkeep_keep::read_globals;
@@ -31,14 +32,10 @@ pub(super) fn run(options: &Options, job: RestoreJob, found: &Found, cancel: &Ca
         )));
     }
     let archive = found.archive()?;
-    if ScriptSource::open(&archive, &found.key)?.is_some() {
-        return Err(Failure::usage(format!(
-            "--into throwaway: {} is an SQL script, which does not say what database it needs\n  hint: create one and \
-             name it",
-            archive.url()
-        )));
-    }
-    let toc = RestoreSource::open(&archive)?.toc;
+    let toc = match ScriptSource::open(&archive, archive.name())? {
+        Some(script) => script.contents(&Progress::new(), cancel).map_err(|e| e.during(archive.url()))?.toc,
+        None => RestoreSource::open(&archive)?.toc,
+    };
     let identities = found.identities()?;
     let globals = found.manifest.as_ref().filter(|m| m.globals.is_some());
     let globals = globals.map(|m| read_globals(&found.store, m, &identities)).transpose();
@@ -54,7 +51,8 @@ pub(super) fn run(options: &Options, job: RestoreJob, found: &Found, cancel: &Ca
     notes.append(&mut place.notes);
     match options.keep {
         true => {
-            let kept = place.keep(&target.database)?;
+            // A script may have made a database of its own.
+            let kept = place.keep(&done.report.database.database)?;
             notes.extend(kept.into_iter().flat_map(|Kept { psql, remove }| {
                 [format!("look at it: {psql}"), format!("stop and remove it: {remove}")]
             }));

@@ -49,7 +49,7 @@ impl RestoreJob {
         };
         match done {
             Ok(mut record) if proven(&record) => {
-                swap.swap(&beside, &old, flags.terminate).map_err(|e| {
+                swap.swap(&beside, &old, flags.terminate, cancel).map_err(|e| {
                     e.during(format!(
                         "the restored database is whole and stays as {beside}, {live} is untouched"
                     ))

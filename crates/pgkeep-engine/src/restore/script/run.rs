@@ -8,14 +8,17 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use bstr::ByteSlice;
-use pgkeep_archive::{Algorithm, ReadAt, ScriptEvent, ScriptReader, file_decoder};
+use pgkeep_archive::{ScriptEvent, ScriptReader, Title, Toc, file_decoder};
 
-use super::copy_statement::{self, CopyStatement};
-use super::hints::with_hint;
-use super::places::Place;
-use super::read_ahead::ReadAhead;
-use super::report::{RestoreProblem, RestoreReport, RestoreTimings};
-use super::settings::make_durable;
+use super::super::copy_statement::CopyStatement;
+use super::super::hints::with_hint;
+use super::super::places::Place;
+use super::super::read_ahead::ReadAhead;
+use super::super::report::{RestoreProblem, RestoreReport, RestoreTimings};
+use super::super::settings::make_durable;
+use super::super::tolerate::tolerated;
+use super::source::{ScriptSource, unreadable};
+use super::words::{connect_argument, is_unknown_setting, sequence_set, shown};
 use crate::cancel::Cancel;
 use crate::conn::{Canceller, Client, ConnInfo};
 use crate::error::{EngineError, ErrorKind, Result};
@@ -23,28 +26,16 @@ use crate::fingerprint::{Fingerprint, RowHasher};
 use crate::progress::{Phase, Progress};
 use crate::report::{SequenceReport, TableReport, name_text};
 
-/// A script in a store.
-pub struct ScriptSource<'a> {
-    pub(crate) archive: &'a (dyn ReadAt + Sync),
-    pub(crate) compression: Algorithm,
-}
-
-impl<'a> ScriptSource<'a> {
-    /// Looks whether this is a script: by its name (`.sql`, and `.gz`, `.zst` or `.lz4` behind it), or by its first
-    /// bytes, which are those of a comment, a setting, or a `psql` command. `None` for anything else.
-    ///
-    /// # Errors
-    /// `Archive` where it cannot be read.
-    pub fn open(archive: &'a (dyn ReadAt + Sync), name: &str) -> Result<Option<ScriptSource<'a>>> {
-        let mut magic = [0; 8];
-        let n = archive.read_at(0, &mut magic).map_err(unreadable)?;
-        let magic = &magic[..n];
-        let compression = Algorithm::of_file(magic);
-        let named = [".sql", ".sql.gz", ".sql.zst", ".sql.lz4"].iter().any(|end| name.ends_with(end));
-        let begins = [b"--".as_slice(), b"SET ", b"\\restric"].iter().any(|start| magic.starts_with(start));
-        let is_archive = magic.starts_with(b"PGDMP");
-        Ok((!is_archive && (named || begins)).then_some(ScriptSource { archive, compression }))
-    }
+/// How a script is run.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ScriptOptions<'a> {
+    /// Note what fails and go on.
+    pub keep_going: bool,
+    /// Leave out tablespaces: everything goes to the database's default.
+    pub no_tablespaces: bool,
+    /// Restore what these contents of the script name, into the target whatever database the script makes; what
+    /// fails is told by their entries.
+    pub contents: Option<&'a Toc>,
 }
 
 /// What came of a script.
@@ -66,7 +57,7 @@ pub struct RestoredScript {
 pub fn restore_script(
     source: &ScriptSource<'_>,
     target: &ConnInfo,
-    keep_going: bool,
+    options: ScriptOptions<'_>,
     progress: &Progress,
     cancel: &Cancel,
 ) -> Result<RestoredScript> {
@@ -100,7 +91,8 @@ pub fn restore_script(
                 cancel,
                 canceller: &canceller,
                 progress,
-                keep_going,
+                options,
+                title: None,
                 found: Found::default(),
             };
             run.all(began)
@@ -139,7 +131,9 @@ struct Run<'a, R> {
     cancel: &'a Cancel,
     canceller: &'a Mutex<Option<Canceller>>,
     progress: &'a Progress,
-    keep_going: bool,
+    options: ScriptOptions<'a>,
+    /// The entry under way, as pg_dump's comments name it.
+    title: Option<Title>,
     found: Found,
 }
 
@@ -149,6 +143,10 @@ impl<R: Read> Run<'_, R> {
         self.progress.enter(Phase::Data);
         while let Some(event) = self.script.next().map_err(|e| unreadable_at(self.script.line(), e))? {
             self.cancel.check()?;
+            self.title = self.script.take_title().or(self.title.take());
+            if self.leaves_out(&event) {
+                continue;
+            }
             let (text, done) = match &event {
                 ScriptEvent::Command(line) => (line, self.command(line)),
                 ScriptEvent::Statement(sql) => (sql, self.statement(sql)),
@@ -182,19 +180,46 @@ impl<R: Read> Run<'_, R> {
         Ok(RestoredScript { report, encoding: found.encoding.unwrap_or_else(|| "UTF8".into()) })
     }
 
+    /// Whether the options leave this out: with contents what drops objects, and the database that the script makes.
+    fn leaves_out(&mut self, event: &ScriptEvent) -> bool {
+        let by_title = self.options.contents.is_some();
+        let of_database = by_title && self.title.as_ref().is_some_and(Title::is_about_database);
+        let drops = |sql: &[u8]| {
+            by_title && self.title.is_none() && (sql.starts_with(b"DROP ") || sql.starts_with(b"ALTER "))
+        };
+        match event {
+            ScriptEvent::Command(line) if of_database && line.starts_with(b"\\connect ") => {
+                // Settings follow, which are for all that comes.
+                self.title = None;
+                true
+            }
+            ScriptEvent::Statement(sql) => {
+                of_database
+                    || drops(sql)
+                    || self.options.no_tablespaces && sql.starts_with(b"SET default_tablespace = ")
+            }
+            _ => false,
+        }
+    }
+
     fn failed(&mut self, text: &[u8], error: EngineError) -> Result<()> {
         let place = format!("line {}, {}", self.script.line(), shown(text));
-        let comment = text.starts_with(b"COMMENT ON EXTENSION ") && error.kind == ErrorKind::Permission;
-        if comment {
+        let kind = self.title.as_ref().map_or(b"".as_slice(), |t| &t.desc);
+        let denied = error.kind == ErrorKind::Permission;
+        let gives = text.starts_with(b"ALTER ") && text.contains_str(" OWNER TO ");
+        if tolerated(kind, &error) || is_unknown_setting(text, &error) || denied && gives {
             self.found.notes.push(format!("{place}: {}", error.why));
             return Ok(());
         }
+        let entry = self.options.contents.zip(self.title.as_ref()).and_then(|(toc, title)| {
+            toc.entries.iter().find(|entry| title.names(entry)).map(|entry| entry.id)
+        });
         let error = with_hint(error);
         let fatal = !matches!(error.kind, ErrorKind::Server | ErrorKind::Permission | ErrorKind::LockTimeout);
-        if fatal || !self.keep_going {
+        if fatal || !self.options.keep_going {
             return Err(error.during(place));
         }
-        self.found.errors.push(RestoreProblem::new(place, None, error));
+        self.found.errors.push(RestoreProblem::new(place, entry, error));
         Ok(())
     }
 
@@ -298,9 +323,10 @@ impl<R: Read> Run<'_, R> {
         let (loaded, others): (Vec<_>, Vec<_>) =
             all.into_iter().partition(|t| plain.contains(&(t.schema.clone(), t.table.clone())));
         for t in others {
-            self.found
-                .notes
-                .push(format!("{}.{} is no plain table; its rows are not compared", t.schema, t.table));
+            self.found.notes.push(format!(
+                "{}.{} is no plain table; without a manifest its rows are not compared",
+                t.schema, t.table
+            ));
         }
         Ok(loaded)
     }
@@ -315,84 +341,6 @@ impl From<std::io::Error> for Stop {
     }
 }
 
-/// The first words of a statement, up to anything that could be a secret.
-fn shown(sql: &[u8]) -> String {
-    let head = sql.split(|b| matches!(b, b'\'' | b'$' | b'(' | b'\n')).next().unwrap_or_default();
-    let words: Vec<&str> = head.fields().take(6).map(|w| w.to_str().unwrap_or("?")).collect();
-    words.join(" ").trim_end_matches(';').to_owned()
-}
-
-/// `SELECT pg_catalog.setval('public.s', 42, true);`.
-fn sequence_set(sql: &[u8]) -> Option<SequenceReport> {
-    let arguments = sql.strip_prefix(b"SELECT pg_catalog.setval('")?.strip_suffix(b");")?;
-    let mut parts = arguments.rsplitn(3, |b| *b == b',');
-    let (called, value) = (parts.next()?.trim_ascii(), parts.next()?.trim_ascii());
-    let quoted = parts.next()?.strip_suffix(b"'")?.replace("''", "'");
-    let mut rest = [quoted.as_slice(), b" "].concat();
-    let mut names = rest.as_slice();
-    let schema = copy_statement::name(&mut names)?;
-    names = names.strip_prefix(b".")?;
-    let sequence = copy_statement::name(&mut names)?;
-    rest.clear();
-    Some(SequenceReport {
-        schema: name_text(&schema),
-        sequence: name_text(&sequence),
-        last_value: value.to_str().ok()?.parse().ok()?,
-        is_called: called == b"true",
-    })
-}
-
-/// The database in `\connect name`, or in `\connect -reuse-previous=on "dbname='odd name'"`
-/// (`appendPsqlMetaConnect`, src/fe_utils/string_utils.c).
-fn connect_argument(rest: &[u8]) -> Option<String> {
-    let rest = rest.strip_prefix(b"-reuse-previous=on").unwrap_or(rest).trim_ascii();
-    let plain = match rest.strip_prefix(b"\"").and_then(|r| r.strip_suffix(b"\"")) {
-        Some(inside) => inside.replace("\"\"", "\""),
-        None if rest.iter().any(u8::is_ascii_whitespace) => return None,
-        None => rest.to_vec(),
-    };
-    let name = match plain.strip_prefix(b"dbname='").and_then(|p| p.strip_suffix(b"'")) {
-        Some(name) => name.replace("\\'", "'").replace("\\\\", "\\"),
-        None if plain.contains(&b'=') => return None,
-        None => plain,
-    };
-    String::from_utf8(name).ok().filter(|n| !n.is_empty() && n != "-")
-}
-
-fn unreadable(e: std::io::Error) -> EngineError {
-    EngineError::new(ErrorKind::Archive, "reading the script", e.to_string())
-        .hint("the script is cut short or damaged: fetch it again, or take another backup")
-}
-
 fn unreadable_at(line: u64, e: std::io::Error) -> EngineError {
     unreadable(e).during(format!("line {line}"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_secret_of_a_statement_is_shown() {
-        let sql = b"CREATE USER MAPPING FOR a SERVER b OPTIONS (\n    password 'secret'\n);";
-        assert_eq!(shown(sql), "CREATE USER MAPPING FOR a SERVER");
-        assert_eq!(shown(b"ALTER ROLE a PASSWORD 'secret';"), "ALTER ROLE a PASSWORD");
-    }
-
-    #[test]
-    fn a_sequence_is_found_whatever_its_name() {
-        let s = sequence_set(b"SELECT pg_catalog.setval('odd.\"it''s, (1)\"', 42, false);").unwrap();
-        assert_eq!((s.schema.as_str(), s.sequence.as_str()), ("odd", "it's, (1)"));
-        assert_eq!((s.last_value, s.is_called), (42, false));
-        assert!(sequence_set(b"SELECT 1;").is_none());
-    }
-
-    #[test]
-    fn the_database_of_connect_is_found() {
-        let argument = |text: &str| connect_argument(text.as_bytes());
-        assert_eq!(argument("shop").as_deref(), Some("shop"));
-        assert_eq!(argument("-reuse-previous=on \"dbname='a ''b\\'\"\"'\"").as_deref(), Some("a ''b'\""));
-        assert_eq!(argument("\"dbname=x host=evil\""), None);
-        assert_eq!(argument("db user host"), None);
-    }
 }
