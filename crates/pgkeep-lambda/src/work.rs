@@ -55,7 +55,7 @@ impl Invocation<'_> {
                         seconds.ceil(),
                         left.as_secs()
                     );
-                    return Done::failed(ask, "too-big", why);
+                    return Done::failed(ask, "too-big", &why);
                 }
                 Some((seconds, share)) if share > NARROW => notes.push(format!(
                     "by its size it takes about {} s of the {} s that are left: it will soon be too big for this function",

@@ -132,7 +132,7 @@ impl Ask {
         Ok(ask)
     }
 
-    fn backup(words: &str, name: &str, store: Option<&str>) -> Ask {
+    pub(crate) fn backup(words: &str, name: &str, store: Option<&str>) -> Ask {
         let mut all = vec!["backup".to_owned(), words.to_owned(), "--name".to_owned(), name.to_owned()];
         if let Some(store) = store {
             all.extend(["--to".to_owned(), store.to_owned()]);
