@@ -13,8 +13,8 @@ use pgkeep_engine::progress::Progress;
 use pgkeep_engine::restore::RestoreSource;
 use pgkeep_engine::{Cancel, Client, ConnInfo, ErrorKind};
 use pgkeep_keep::drill::{DrillReport, DrillVerdict};
-use pgkeep_testbed::{Database, Server};
-use restore_support::{Archive, odd_database, small_database, with_programs};
+use pgkeep_testbed::{Database, Server, with_programs};
+use restore_support::{Archive, odd_database, small_database};
 
 fn every_major() -> OsString {
     std::env::join_paths(Server::MAJORS.map(|major| Server::major(major).bin_dir().to_owned())).unwrap()

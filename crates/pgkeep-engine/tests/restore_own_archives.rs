@@ -13,8 +13,8 @@ use pgkeep_engine::progress::Progress;
 use pgkeep_engine::prove::prove;
 use pgkeep_engine::restore::{RestoreSource, restore};
 use pgkeep_engine::{Cancel, ConnInfo};
-use pgkeep_testbed::{Database, Server};
-use restore_support::{assert_equal, odd_database, options, with_programs};
+use pgkeep_testbed::{Database, Server, with_programs};
+use restore_support::{assert_equal, odd_database, options};
 
 /// A file that takes its head last.
 struct ToFile(File, u64);

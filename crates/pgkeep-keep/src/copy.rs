@@ -11,15 +11,16 @@ use pgkeep_store::Store;
 
 use crate::catalogue::{Catalogue, Listed};
 use crate::error::{KeepError, Result};
+use crate::globals::stored_globals;
 use crate::manifest::Manifest;
 use crate::prune::is_going;
 use crate::run::{Run, sweep};
 use crate::sidecar::Sidecar;
 use crate::verify::look_whole;
-use object::{Sent, bring, is_there};
+use object::{Sent, There, bring, look};
 
 /// What a copy came to.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Copied {
     /// Whether there was anything to do.
     pub changed: bool,
@@ -29,10 +30,21 @@ pub struct Copied {
     pub by_store: u64,
     /// Bytes of the archive that were there already.
     pub reused: u64,
+    /// Why bytes were sent although the store was to copy by itself.
+    pub streamed_because: Option<String>,
 }
 
-/// Copies a backup with all that belongs to it. What is there already stays; a copy whose objects are missing, cut or
-/// changed at their head, or whose manifest cannot be read, is made whole.
+/// How closely a copy that is there already is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Look {
+    /// The sizes, and the head by its hashes.
+    Quick,
+    /// Every byte by its hash.
+    Whole,
+}
+
+/// Copies a backup with all that belongs to it. What is there already stays; a copy in which `how` finds damage, or whose
+/// manifest cannot be read, is made whole.
 ///
 /// `on_bytes` is told of bytes that passed or were looked at, and ends the copy by `false`.
 ///
@@ -43,6 +55,7 @@ pub fn copy(
     from: &Catalogue,
     to: &Store,
     backup: &Listed,
+    how: Look,
     on_bytes: &(dyn Fn(u64) -> bool + Sync),
 ) -> Result<Copied> {
     let key = backup.id.manifest_key(&backup.name);
@@ -57,8 +70,8 @@ pub fn copy(
     };
     match there {
         Some(there) => {
-            if is_same(to, &key, &there, &manifest)? && look_whole(to, &manifest).is_ok() {
-                sidecars(from.store(), to, backup)?;
+            if is_same(to, &key, &there, &manifest)? && is_whole(to, &manifest, how, on_bytes)? {
+                copied.changed = sidecars(from.store(), to, backup)?;
                 return Ok(copied);
             }
             copied.changed = true;
@@ -115,6 +128,27 @@ fn is_same(to: &Store, key: &str, there: &[u8], manifest: &Manifest) -> Result<b
     Ok(true)
 }
 
+/// Whether all of the copy is there and `how` finds nothing wrong with it.
+fn is_whole(
+    to: &Store,
+    manifest: &Manifest,
+    how: Look,
+    on_bytes: &(dyn Fn(u64) -> bool + Sync),
+) -> Result<bool> {
+    if look_whole(to, manifest).is_err() {
+        return Ok(false);
+    }
+    if how == Look::Whole {
+        for record in manifest.objects() {
+            if look(to, record, on_bytes)? != There::Whole {
+                return Ok(false);
+            }
+        }
+        return Ok(stored_globals(to, manifest).is_ok());
+    }
+    Ok(true)
+}
+
 fn taken(to: &Store, key: &str, why: &str) -> KeepError {
     KeepError::Taken { object: to.url_of(key), why: why.into() }
 }
@@ -128,34 +162,35 @@ fn objects(
     on_bytes: &(dyn Fn(u64) -> bool + Sync),
 ) -> Result<()> {
     for record in manifest.files.iter().chain([&manifest.object]) {
-        if is_there(to, record, on_bytes)? {
+        let there = look(to, record, on_bytes)?;
+        if there == There::Whole {
             copied.reused += record.size;
             continue;
         }
-        match bring(from, to, record, on_bytes)? {
-            Sent::Streamed => copied.sent += record.size,
+        match bring(from, to, record, there, on_bytes)? {
             Sent::ByStore => copied.by_store += record.size,
+            Sent::Streamed(why) => {
+                copied.sent += record.size;
+                copied.streamed_because = copied.streamed_because.take().or(why);
+            }
         }
     }
     if let Some(globals) = &manifest.globals {
-        let sql = from.get(&globals.key)?;
-        if !globals.fits(&sql) {
-            let why = "its size or SHA-256 is not that of the manifest".into();
-            return Err(KeepError::Damaged { object: from.url_of(&globals.key), why });
-        }
-        to.put(&globals.key, sql)?;
+        to.put(&globals.key, stored_globals(from, manifest)?.into())?;
     }
     Ok(())
 }
 
-/// Holds and drill records that are not there yet.
-fn sidecars(from: &Store, to: &Store, backup: &Listed) -> Result<()> {
+/// Brings holds and drill records that are not there yet; whether there were any.
+fn sidecars(from: &Store, to: &Store, backup: &Listed) -> Result<bool> {
+    let mut any = false;
     for object in from.list(&format!("{}/{}.", backup.name, backup.id))? {
         let key = object?.key;
         let is_its = Sidecar::of_key(&key).is_some_and(|(_, id, _)| id == backup.id);
         if is_its && to.head(&key).is_err_and(|e| e.is_not_found()) {
             to.put(&key, from.get(&key)?)?;
+            any = true;
         }
     }
-    Ok(())
+    Ok(any)
 }

@@ -32,12 +32,16 @@ pub enum KeepError {
         hint: String,
     },
     /// There is no such backup.
-    #[error("no backup \"{wanted}\" in {store}\n  hint: `pgkeep list --store {store}` shows what is there")]
+    #[error(
+        "no backup \"{wanted}\" in {}\n  hint: `pgkeep list --store {}` shows what is there",
+        .stores.join(", "),
+        .stores.join(" --store ")
+    )]
     NoSuchBackup {
         /// What was asked for.
         wanted: String,
         /// Where.
-        store: String,
+        stores: Vec<String>,
     },
     /// The backup was made without roles and tablespaces.
     #[error(

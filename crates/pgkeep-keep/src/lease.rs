@@ -30,6 +30,7 @@ struct Note {
 #[derive(Debug)]
 pub struct Lease {
     store: Store,
+    work: String,
     key: String,
     body: Vec<u8>,
     renewed: Instant,
@@ -60,7 +61,8 @@ impl Lease {
             return match (store.head(&key), store.get(&key)) {
                 (Ok(info), Ok(there)) if there == body => {
                     let store_time = info.modified;
-                    Ok(Lease { store: store.clone(), key, body, renewed: Instant::now(), store_time })
+                    let (store, work) = (store.clone(), work.to_owned());
+                    Ok(Lease { store, work, key, body, renewed: Instant::now(), store_time })
                 }
                 _ => Err(busy(store, work, "another process", SignedDuration::ZERO)),
             };
@@ -81,7 +83,7 @@ impl Lease {
             return Ok(());
         }
         if !self.is_ours()? {
-            return Err(busy(&self.store, "prune", "another process", SignedDuration::ZERO));
+            return Err(busy(&self.store, &self.work, "another process", SignedDuration::ZERO));
         }
         self.store.put(&self.key, self.body.clone().into())?;
         self.renewed = Instant::now();

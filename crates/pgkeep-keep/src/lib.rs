@@ -40,7 +40,7 @@ mod verify_parts;
 mod verify_script;
 
 pub use catalogue::{Catalogue, Foreign, ForeignFormat, Listed, Summaries, Summary, Survey, Wanted};
-pub use copy::{Copied, copy};
+pub use copy::{Copied, Look, copy};
 pub use damage::explain;
 pub use error::{KeepError, Result};
 pub use fingerprint::{Fingerprint, RowHasher};

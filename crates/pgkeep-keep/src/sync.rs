@@ -6,10 +6,11 @@ use jiff::Timestamp;
 use pgkeep_archive::TOC_FILE;
 use pgkeep_store::ObjectInfo;
 
-use crate::catalogue::{Listed, Summary};
-use crate::error::Result;
+use crate::catalogue::{Catalogue, Listed, Summary};
+use crate::error::{KeepError, Result};
 use crate::id::BackupId;
 use crate::retention::{Candidate, Policy, Reason, plan as retain};
+use crate::verify_hashes::{HashCheck, verify_hashes};
 
 /// One store as far as this goes.
 #[derive(Debug, Default)]
@@ -48,6 +49,44 @@ impl Side {
         });
         Side { backups: judged.collect() }
     }
+
+    /// Takes a store's backups for whole where their manifests can be read, without a look at anything else.
+    pub fn by_manifests(listed: &[Listed], summaries: &[Result<Summary>]) -> Side {
+        let known = listed.iter().zip(summaries).map(|(listed, summary)| {
+            let state = match summary {
+                Ok(summary) => Ok(summary.clone()),
+                Err(e) => Err(e.to_string()),
+            };
+            ((listed.name.clone(), listed.id.clone()), (listed.clone(), state))
+        });
+        Side { backups: known.collect() }
+    }
+
+    /// Reads the backups of these names whole, and takes those whose bytes are not what their manifests say for damaged.
+    ///
+    /// # Errors
+    /// `Cancelled` once `tick`, which is told of bytes, gives `false`; the store's.
+    pub fn verify(
+        &mut self,
+        catalogue: &Catalogue,
+        names: &dyn Fn(&str) -> bool,
+        check: &HashCheck,
+        tick: &mut (dyn FnMut(u64) -> bool + Send),
+    ) -> Result<()> {
+        for ((name, _), (listed, state)) in &mut self.backups {
+            if !names(name) || state.is_err() {
+                continue;
+            }
+            let verified =
+                catalogue.manifest(listed).and_then(|m| verify_hashes(catalogue.store(), &m, check, tick));
+            match verified {
+                Ok(_) => {}
+                Err(KeepError::Damaged { object, why }) => *state = Err(format!("{object}: {why}")),
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(())
+    }
 }
 
 /// One copy that a store lacks.
@@ -68,6 +107,8 @@ pub struct Step {
 pub enum Action {
     /// It is made from one of these, the first that can be read.
     Copy(Vec<usize>),
+    /// It is whole and gets the holds and drill records that these have beside theirs.
+    Complete(Vec<usize>),
     /// It is not made: prune would delete it there at once.
     Expired(Vec<Reason>),
     /// It cannot be made: no store has a whole one.
@@ -76,14 +117,17 @@ pub enum Action {
 
 /// Plans what the stores `to` lack of what the stores `from` have, oldest first. `policy` says how many of a name's
 /// backups a store retains, by its place.
-pub fn plan(
+///
+/// # Errors
+/// Those of `policy`.
+pub fn plan<E>(
     sides: &[Side],
     from: &[usize],
     to: &[usize],
     names: &dyn Fn(&str) -> bool,
-    policy: &mut dyn FnMut(usize, &str) -> Policy,
+    policy: &dyn Fn(usize, &str) -> Result<Policy, E>,
     now: Timestamp,
-) -> Vec<Step> {
+) -> Result<Vec<Step>, E> {
     let mut steps = Vec::new();
     for target in to.iter().copied() {
         let mut by_name: BTreeMap<&str, Vec<Step>> = BTreeMap::new();
@@ -91,7 +135,10 @@ pub fn plan(
         let known: BTreeMap<_, _> = known.map(|(key, (listed, _))| (key, listed)).collect();
         for (key, listed) in known.into_iter().filter(|(key, _)| names(&key.0)) {
             let damage = match sides[target].backups.get(key) {
-                Some((_, Ok(_))) => continue,
+                Some((copy, Ok(_))) => {
+                    steps.extend(complete(sides, from, target, copy));
+                    continue;
+                }
                 Some((_, Err(why))) => Some(why.clone()),
                 None => None,
             };
@@ -107,11 +154,27 @@ pub fn plan(
             });
         }
         for (name, mut lacking) in by_name {
-            expire(sides, target, name, &mut lacking, &policy(target, name), now);
+            expire(sides, target, name, &mut lacking, &policy(target, name)?, now);
             steps.extend(lacking);
         }
     }
-    steps
+    Ok(steps)
+}
+
+/// What to do about holds and drill records that other copies have and this one lacks.
+fn complete(sides: &[Side], from: &[usize], to: usize, copy: &Listed) -> Option<Step> {
+    let key = (copy.name.clone(), copy.id.clone());
+    let has_more = |i: &usize| {
+        let other = sides[*i].backups.get(&key).map(|(listed, _)| listed.sidecars).unwrap_or_default();
+        (other.held && !copy.sidecars.held) || other.drill > copy.sidecars.drill
+    };
+    let sources: Vec<usize> = from.iter().copied().filter(has_more).collect();
+    (!sources.is_empty()).then(|| Step {
+        backup: copy.clone(),
+        to,
+        damage: Some("a hold or the record of a drill is missing beside it".into()),
+        action: Action::Complete(sources),
+    })
 }
 
 /// Takes back what would not be retained, had the store all of it.

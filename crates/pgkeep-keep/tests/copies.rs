@@ -1,12 +1,14 @@
 //! Copies and what syncs plan, with a store that fails at any call.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use jiff::Timestamp;
 use pgkeep_keep::retention::Policy;
 use pgkeep_keep::sync::{Action, Side, plan};
 use pgkeep_keep::{
-    BackupId, Catalogue, Copied, KeepError, Listed, Manifest, ObjectRecord, Run, Sidecar, copy, look_whole,
-    sweep,
+    BackupId, Catalogue, Copied, HashCheck, KeepError, Listed, Look, Manifest, ObjectRecord, Run, Sidecar,
+    copy, look_whole, sweep, verify_hashes,
 };
 use pgkeep_store::{Fault, Faults, Store, UploadPlan};
 
@@ -14,14 +16,22 @@ use pgkeep_store::{Fault, Faults, Store, UploadPlan};
 struct Place {
     store: Store,
     catalogue: Catalogue,
-    _dir: tempfile::TempDir,
+    _dir: Option<tempfile::TempDir>,
 }
 
 impl Place {
     fn new() -> Place {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(dir.path().to_str().unwrap()).unwrap();
-        Place { catalogue: Catalogue::new(store.clone()), store, _dir: dir }
+        Place { catalogue: Catalogue::new(store.clone()), store, _dir: Some(dir) }
+    }
+
+    /// The same in memory, which is quicker.
+    fn memory() -> Place {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let store =
+            Store::open(&format!("memory://place-{}", COUNT.fetch_add(1, Ordering::Relaxed))).unwrap();
+        Place { catalogue: Catalogue::new(store.clone()), store, _dir: None }
     }
 
     fn keys(&self) -> Vec<String> {
@@ -65,7 +75,7 @@ fn backup(store: &Store, day: u32) -> Listed {
 }
 
 fn go(from: &Place, to: &Store, listed: &Listed) -> Result<Copied, KeepError> {
-    copy(&from.catalogue, to, listed, &|_| true)
+    copy(&from.catalogue, to, listed, Look::Quick, &|_| true)
 }
 
 #[track_caller]
@@ -188,17 +198,125 @@ fn an_original_that_fails_at_any_call_costs_nothing() {
     faults.arm(None);
     let from = Catalogue::new(faults.around(&a.store));
     let memory = |n: usize| Store::open(&format!("memory://original-fails-{n}")).unwrap();
-    copy(&from, &memory(1000), &listed, &|_| true).unwrap();
+    copy(&from, &memory(1000), &listed, Look::Quick, &|_| true).unwrap();
     for call in 0..faults.calls().len() {
         faults.arm(Some(Fault { call, after_effect: false, for_good: true }));
         let store = memory(call);
-        let failed = copy(&from, &store, &listed, &|_| true);
+        let failed = copy(&from, &store, &listed, Look::Quick, &|_| true);
         faults.arm(None);
         let made = Catalogue::new(store.clone()).list().unwrap();
         assert!(failed.is_err() || made.len() == 1);
-        copy(&from, &store, &listed, &|_| true).unwrap();
+        copy(&from, &store, &listed, Look::Quick, &|_| true).unwrap();
         assert_eq!(store.list("shop/").unwrap().count(), 3);
     }
+}
+
+/// What a sync does: it looks at both stores, plans, and copies what is missing or damaged.
+fn sync(a: &Catalogue, b: &Catalogue) -> Result<usize, KeepError> {
+    let both = [a, b];
+    let mut sides = Vec::new();
+    for catalogue in both {
+        let survey = catalogue.survey("")?;
+        let mut side = Side::new(&survey.backups, catalogue.summaries(&survey.backups).found, &survey.others);
+        side.verify(catalogue, &|_| true, &WHOLE, &mut |_| true)?;
+        sides.push(side);
+    }
+    let policy = |_: usize, _: &str| Ok::<_, KeepError>(Policy::default());
+    let steps = plan(&sides, &[0, 1], &[0, 1], &|_| true, &policy, Timestamp::now())?;
+    for step in &steps {
+        // A manifest that could not be read looks like damage.
+        let (Action::Copy(sources) | Action::Complete(sources)) = &step.action else { continue };
+        copy(both[sources[0]], both[step.to].store(), &step.backup, Look::Whole, &|_| true)?;
+    }
+    Ok(steps.len())
+}
+
+const WHOLE: HashCheck = HashCheck { jobs: 1, percent: 100.0 };
+
+/// Every backup that is listed is what its manifest says, to the last byte.
+#[track_caller]
+fn whole_to_the_last_byte(place: &Place) {
+    for listed in place.listed() {
+        let manifest = place.catalogue.manifest(&listed).unwrap();
+        verify_hashes(&place.store, &manifest, &WHOLE, &mut |_| true).unwrap();
+    }
+}
+
+/// Two stores, each with a backup that the other lacks, and one that both have.
+fn apart() -> (Place, Place) {
+    let (a, b) = (Place::memory(), Place::memory());
+    backup(&a.store, 1);
+    let both = backup(&a.store, 2);
+    backup(&b.store, 3);
+    go(&a, &b.store, &both).unwrap();
+    (a, b)
+}
+
+#[test]
+fn a_sync_that_fails_at_any_call_damages_nothing_and_the_next_one_ends_it() {
+    let faults = Faults::new();
+    faults.arm(None);
+    let (a, b) = apart();
+    assert_eq!(sync(&a.catalogue, &Catalogue::new(faults.around(&b.store))).unwrap(), 2);
+    let calls = faults.calls().len();
+    assert!(calls > 30, "{calls}");
+    for call in 0..calls {
+        for (after_effect, for_good) in [(false, false), (true, false), (false, true), (true, true)] {
+            let (a, b) = apart();
+            faults.arm(Some(Fault { call, after_effect, for_good }));
+            let _ = sync(&a.catalogue, &Catalogue::new(faults.around(&b.store)));
+            for place in [&a, &b] {
+                whole_to_the_last_byte(place);
+                assert!(place.listed().len() >= 2, "call {call}");
+                sweep(&place.store, Timestamp::now() + jiff::SignedDuration::from_mins(16)).unwrap();
+            }
+            sync(&a.catalogue, &b.catalogue).unwrap();
+            [&a, &b].into_iter().for_each(whole_to_the_last_byte);
+            assert_eq!((a.listed().len(), a.keys()), (3, b.keys()), "call {call}");
+        }
+    }
+}
+
+#[test]
+fn a_copy_that_rotted_without_changing_its_size_is_healed_where_every_byte_is_read() {
+    let (a, b) = (Place::new(), Place::new());
+    let listed = backup(&a.store, 1);
+    go(&a, &b.store, &listed).unwrap();
+    let archive = listed.id.archive_key("shop");
+    let mut rotten = b.store.get(&archive).unwrap().to_vec();
+    rotten[(2 << 20) + 100] ^= 1;
+    b.store.put(&archive, rotten.into()).unwrap();
+    assert!(!go(&a, &b.store, &listed).unwrap().changed, "behind the head a quick look sees nothing");
+    assert_eq!(sync(&a.catalogue, &b.catalogue).unwrap(), 1);
+    whole_to_the_last_byte(&b);
+    assert_eq!(sync(&a.catalogue, &b.catalogue).unwrap(), 0);
+}
+
+#[test]
+fn a_rotten_original_is_not_passed_on_by_the_store_itself() {
+    let (a, b) = (Place::new(), Place::new());
+    let listed = backup(&a.store, 1);
+    let archive = listed.id.archive_key("shop");
+    let mut rotten = a.store.get(&archive).unwrap().to_vec();
+    rotten[(2 << 20) + 100] ^= 1;
+    a.store.put(&archive, rotten.into()).unwrap();
+    let e = go(&a, &b.store, &listed).unwrap_err();
+    assert!(matches!(e, KeepError::Damaged { .. }), "{e}");
+    assert_eq!(b.keys(), Vec::<String>::new());
+}
+
+#[test]
+fn why_a_store_did_not_copy_by_itself_is_told() {
+    let (a, b) = (Place::new(), Place::new());
+    let listed = backup(&a.store, 1);
+    let faults = Faults::new();
+    faults.arm(None);
+    go(&a, &faults.around(&Place::new().store), &listed).unwrap();
+    let call = faults.calls().iter().position(|call| call.starts_with("copy_from")).unwrap();
+    faults.arm(Some(Fault { call, after_effect: false, for_good: false }));
+    let copied = go(&a, &faults.around(&b.store), &listed).unwrap();
+    assert_eq!((copied.sent, copied.by_store), ((2 << 20) + 500, 0));
+    assert!(copied.streamed_because.unwrap().contains("copy_from, was to fail"));
 }
 
 #[test]
@@ -215,8 +333,8 @@ fn objects_that_a_dead_copy_left_are_not_sent_again() {
 
 fn lacking(sides: &[Side], policies: [Policy; 2]) -> Vec<(String, usize, Action)> {
     let now = "2026-11-20T00:00:00Z".parse().unwrap();
-    let mut policy = |side: usize, _: &str| policies[side].clone();
-    let steps = plan(sides, &[0, 1], &[0, 1], &|_| true, &mut policy, now);
+    let policy = |side: usize, _: &str| Ok::<_, KeepError>(policies[side].clone());
+    let steps = plan(sides, &[0, 1], &[0, 1], &|_| true, &policy, now).unwrap();
     steps.into_iter().map(|s| (s.backup.id.as_str()[..8].to_owned(), s.to, s.action)).collect()
 }
 

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use pgkeep_keep::retention::Policy;
+
 use crate::error::Result;
 
 /// All of it, as the configuration says it.
@@ -16,10 +18,12 @@ pub struct Fleet {
 }
 
 /// One database.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Member {
-    /// The configured name, under which its backups are kept.
+    /// The configured name.
     pub name: String,
+    /// The name under which its backups are kept; those of a server's databases (`all = true`) are below it.
+    pub kept_as: String,
     /// Host and port as configured, which the limit by host goes by; never a password.
     pub host: String,
     /// The stores that its backups go to.
@@ -29,12 +33,14 @@ pub struct Member {
 }
 
 /// A store by its configured name.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct StoreUrl {
     /// The configured name, or the URL where it has none.
     pub name: String,
     /// URL or folder.
     pub url: String,
+    /// What is kept there of the database.
+    pub retention: Policy,
 }
 
 /// Something to be done again and again.
@@ -51,6 +57,8 @@ pub struct Task {
     pub words: Vec<String>,
     /// When; without one it runs by hand only.
     pub schedule: Option<pgkeep_schedule::Schedule>,
+    /// So much later than its scheduled times it is due, so that not everything begins at once.
+    pub jitter: Duration,
     /// How late it may begin and end.
     pub windows: Windows,
     /// How often a failure is tried again.

@@ -7,15 +7,19 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 
 use crate::error::{Result, ServeError};
 pub use runs::RunFilter;
 
 /// The layout's version. A file of another one is deleted and begun anew: nothing in it is missed for long.
 const LAYOUT: i64 = 1;
+
+/// The longest wait for another process that writes.
+const BUSY: Duration = Duration::from_secs(5);
 
 const TABLES: &str = "
     CREATE TABLE runs (
@@ -60,6 +64,20 @@ impl History {
             Err(e) => return Err(failed(e.to_string())),
         };
         Ok(History { path: path.to_owned(), connection: Mutex::new(connection) })
+    }
+
+    /// Opens the file of a daemon that may run, to read it.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn read(path: &Path) -> Result<History> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let opened = Connection::open_with_flags(path, flags)
+            .and_then(|connection| connection.busy_timeout(BUSY).map(|()| connection));
+        match opened {
+            Ok(connection) => Ok(History { path: path.to_owned(), connection: Mutex::new(connection) }),
+            Err(e) => Err(ServeError::State { path: path.to_owned(), why: e.to_string() }),
+        }
     }
 
     /// State that ends with the process.
@@ -110,9 +128,8 @@ impl History {
 fn open(path: &Path) -> rusqlite::Result<Connection> {
     let mut connection = Connection::open(path)?;
     // The state can be lost without harm, so that a commit need not reach the disk at once.
-    connection.execute_batch(
-        "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 5000;",
-    )?;
+    connection.busy_timeout(BUSY)?;
+    connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;")?;
     let layout: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     match (layout, tables) {

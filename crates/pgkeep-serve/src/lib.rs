@@ -10,6 +10,8 @@
 //!   at any time and fills again.
 //! - [`Live`]: what running runs said last of how far they are.
 //! - [`Orders`]: what people ask of the daemon (run now, stop a run, reload).
+//! - [`Daemon`]: the loop that runs what is due; what it decides is planned without clock or process, and so is tried
+//!   through years in tests.
 //! - [`Watcher`]: who looks on: notifications, metrics, traces, the audit log. They hear of runs and never touch them.
 
 mod error;
@@ -18,7 +20,11 @@ mod history;
 mod live;
 mod orders;
 mod run;
+mod runner;
 mod shared;
+mod status;
+mod supervisor;
+mod survey;
 mod watch;
 
 pub use error::{Result, ServeError};
@@ -28,4 +34,6 @@ pub use live::{Live, Progress};
 pub use orders::{Inbox, Order, Orders};
 pub use run::{PointState, RecoveryPoint, Run, RunId, RunState, RunTrigger};
 pub use shared::Shared;
+pub use status::DaemonStatus;
+pub use supervisor::{Daemon, DaemonOptions, overdue_since};
 pub use watch::{Act, Watcher, Watchers};

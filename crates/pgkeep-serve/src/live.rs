@@ -1,6 +1,6 @@
 //! How far the runs are that run now.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
@@ -49,6 +49,11 @@ impl Live {
     /// What it said last.
     pub fn of(&self, run: &RunId) -> Option<Progress> {
         self.lock().get(run).cloned()
+    }
+
+    /// The last words of all.
+    pub(crate) fn all(&self) -> BTreeMap<String, Progress> {
+        self.lock().iter().map(|(run, progress)| (run.0.clone(), progress.clone())).collect()
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<RunId, Progress>> {

@@ -3,7 +3,10 @@
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
+use pgkeep_keep::Lease;
+
 use crate::run::RunId;
+use crate::supervisor::Outcome;
 
 /// One thing asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,9 +38,21 @@ pub enum Order {
     End,
 }
 
+/// What the supervisor hears of: orders, and what its own threads report.
+#[derive(Debug)]
+pub(crate) enum Word {
+    Order(Order),
+    /// A run may begin, under this lease where one could be had, or need not.
+    Cleared(RunId, Result<Option<Lease>, Outcome>),
+    /// A run's process has ended.
+    Ended(RunId, Outcome),
+    /// Stores were looked at.
+    Surveyed,
+}
+
 /// The end at which orders are given.
 #[derive(Debug, Clone)]
-pub struct Orders(Sender<Order>);
+pub struct Orders(Sender<Word>);
 
 impl Orders {
     /// Both ends.
@@ -48,22 +63,35 @@ impl Orders {
 
     /// Gives an order. `false` where the daemon has ended.
     pub fn give(&self, order: Order) -> bool {
-        self.0.send(order).is_ok()
+        self.0.send(Word::Order(order)).is_ok()
+    }
+
+    /// Reports to the supervisor.
+    pub(crate) fn report(&self, word: Word) {
+        // A supervisor that has ended wants to know of nothing.
+        let _ = self.0.send(word);
     }
 }
 
 /// The end at which they arrive.
 #[derive(Debug)]
-pub struct Inbox(Receiver<Order>);
+pub struct Inbox(Receiver<Word>);
 
 impl Inbox {
     /// The next order, or nothing after this time.
     pub fn next(&self, wait: Duration) -> Option<Order> {
+        match self.hear(wait) {
+            Some(Word::Order(order)) => Some(order),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn hear(&self, wait: Duration) -> Option<Word> {
         match self.0.recv_timeout(wait) {
-            Ok(order) => Some(order),
+            Ok(word) => Some(word),
             Err(RecvTimeoutError::Timeout) => None,
             // All that could give orders are gone.
-            Err(RecvTimeoutError::Disconnected) => Some(Order::End),
+            Err(RecvTimeoutError::Disconnected) => Some(Word::Order(Order::End)),
         }
     }
 }

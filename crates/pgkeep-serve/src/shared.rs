@@ -1,5 +1,6 @@
 //! What the parts of the daemon share.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use jiff::Timestamp;
@@ -21,7 +22,7 @@ pub struct Shared {
     /// When the daemon began.
     pub began: Timestamp,
     fleet: RwLock<Arc<Fleet>>,
-    problems: Mutex<Vec<String>>,
+    problems: Mutex<BTreeMap<String, String>>,
 }
 
 impl Shared {
@@ -50,11 +51,15 @@ impl Shared {
     /// What is wrong with the daemon itself, in words for people: a configuration that could not be read anew, a store
     /// that does not answer.
     pub fn problems(&self) -> Vec<String> {
-        self.problems.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.problems.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 
-    /// Says what is wrong now.
-    pub fn set_problems(&self, problems: Vec<String>) {
-        *self.problems.lock().unwrap_or_else(PoisonError::into_inner) = problems;
+    /// Says what is wrong now about something, such as `configuration` or `store offsite`, or that nothing is.
+    pub fn set_problem(&self, about: &str, problem: Option<String>) {
+        let mut problems = self.problems.lock().unwrap_or_else(PoisonError::into_inner);
+        match problem {
+            Some(problem) => problems.insert(about.to_owned(), problem),
+            None => problems.remove(about),
+        };
     }
 }

@@ -42,7 +42,9 @@ pub use lock::{Lock, LockMode, LockPolicy, Retention};
 pub use open::{Credentials, OpenOptions};
 pub use runtime::interrupt_reads;
 pub use store::Store;
-pub use types::{Capabilities, Finished, ObjectInfo, PartHash, PendingUpload, UploadPlan, Version};
+pub use types::{
+    Capabilities, Finished, ObjectInfo, PartHash, PendingUpload, ServerCopy, UploadPlan, Version,
+};
 pub use upload::Upload;
 pub use url::{AzureOptions, Checksum, GoogleOptions, Rates, S3Options, Sse, StoreUrl};
 #[cfg(feature = "faults")]

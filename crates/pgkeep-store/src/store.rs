@@ -15,7 +15,7 @@ use crate::key;
 use crate::lock::Lock;
 use crate::open::OpenOptions;
 use crate::pace::{PacedSink, Paces};
-use crate::types::{Capabilities, ObjectInfo, PendingUpload, UploadPlan, Version};
+use crate::types::{Capabilities, ObjectInfo, PendingUpload, ServerCopy, UploadPlan, Version};
 use crate::upload::Upload;
 use crate::url::StoreUrl;
 
@@ -220,8 +220,8 @@ impl Store {
     /// this process: within the S3 server, or by the kernel from folder to folder.
     ///
     /// A large object is copied in parts of `part_size`, or of a planned size; with that of the original's upload the
-    /// copy gets the same checksums. That the copy has the size of its original is checked; its bytes are as good as
-    /// the store's word.
+    /// copy gets the same checksums. That the copy has the size of its original is checked, and told whether the store
+    /// vouches for its bytes.
     ///
     /// # Errors
     /// [`StoreError::Unsupported`](crate::StoreError::Unsupported) where it is not possible;
@@ -232,7 +232,7 @@ impl Store {
         source: &Store,
         from: &str,
         part_size: Option<u64>,
-    ) -> Result<ObjectInfo> {
+    ) -> Result<ServerCopy> {
         self.check(key)?;
         let place =
             source.backend.place(source.check(from)?)?.filter(|place| self.backend.can_copy_from(place));
@@ -252,7 +252,8 @@ impl Store {
             let hint = "the original may have been replaced meanwhile: try again";
             return Err(StoreError::new(StoreError::Unkept, self.url_of(key), why, hint));
         }
-        Ok(copy)
+        let is_equal = copy.etag.is_some() && copy.etag == original.etag;
+        Ok(ServerCopy { info: copy, is_equal })
     }
 
     fn check<'k>(&self, key: &'k str) -> Result<&'k str> {

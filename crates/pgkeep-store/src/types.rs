@@ -15,6 +15,16 @@ pub struct ObjectInfo {
     pub etag: Option<String>,
 }
 
+/// An object that the store copied by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerCopy {
+    /// The copy.
+    pub info: ObjectInfo,
+    /// Whether the store itself says that it has the original's bytes: both have one tag, which S3 makes of hashes of
+    /// the parts unless a key of KMS is in play. Where this is `false` nothing is known.
+    pub is_equal: bool,
+}
+
 /// What a store can do: ask for these instead of for its kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Capabilities {

@@ -36,6 +36,7 @@ pub use lambda::{Lambda, LambdaAnswer};
 pub use own_server::{OwnServer, private_server};
 pub use pgbouncer::Pgbouncer;
 pub use proxy::FaultProxy;
+pub use run::with_programs;
 pub use s3::{Bucket, S3};
 pub use server::Server;
 

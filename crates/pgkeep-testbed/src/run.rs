@@ -1,5 +1,6 @@
 //! Running a program to its end with input.
 
+use std::ffi::OsStr;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
@@ -31,4 +32,17 @@ pub(crate) fn unique(hint: &str, separator: &str) -> String {
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().subsec_micros();
     format!("{hint}{separator}{:x}{separator}{now:x}{separator}{count}", std::process::id())
+}
+
+/// Runs the test of this name again in a process of its own that finds PostgreSQL's programs in these folders; whether
+/// this is that process.
+#[must_use]
+pub fn with_programs(test: &str, folders: &OsStr) -> bool {
+    if std::env::var_os("PGKEEP_PG_BIN").is_some() {
+        return true;
+    }
+    let mut again = Command::new(std::env::current_exe().unwrap());
+    let status = again.args(["--exact", test, "--nocapture"]).env("PGKEEP_PG_BIN", folders).status();
+    assert!(status.unwrap().success());
+    false
 }

@@ -2,6 +2,7 @@
 
 use pgkeep_engine::{EngineError, ErrorKind};
 use pgkeep_keep::KeepError;
+use pgkeep_serve::ServeError;
 use pgkeep_store::StoreError;
 use serde::Serialize;
 
@@ -82,6 +83,15 @@ impl From<StoreError> for Failure {
     fn from(e: StoreError) -> Failure {
         let exit = if matches!(e, StoreError::InvalidUrl(_)) { Exit::Usage } else { Exit::Store };
         Failure::new(exit, "store", e.to_string())
+    }
+}
+
+impl From<ServeError> for Failure {
+    fn from(e: ServeError) -> Failure {
+        match e {
+            ServeError::Config(message) => Failure::usage(message),
+            other => Failure::new(Exit::Failed, "failed", other.to_string()),
+        }
     }
 }
 

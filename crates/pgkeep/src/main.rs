@@ -15,6 +15,7 @@ mod rules;
 mod sealed;
 mod show;
 mod signals;
+mod state;
 mod stores;
 mod target;
 

@@ -10,7 +10,7 @@ use failures_support::Random;
 use failures_support::data::noise;
 use failures_support::place::files;
 use failures_support::program::{Ran, Running, pgkeep, run};
-use pgkeep_testbed::{Bucket, Database, S3, Server};
+use pgkeep_testbed::{Bucket, Database, FaultProxy, S3, Server};
 use tempfile::TempDir;
 
 /// A database whose backups go to the folders `a` and `b`, and a bucket `c`.
@@ -138,6 +138,74 @@ fn sync_heals_what_is_missing_or_damaged_and_leaves_what_prune_would_delete() {
     bench.ran(&["sync"]).failed(3, &["no store has a whole copy"]);
     bench.ran(&["sync", "--from", "c", "--to", "a", "--to", "b"]).ok();
     bench.ran(&["sync"]).ok().says(&["nothing to copy"]);
+}
+
+#[test]
+fn rot_that_changes_no_size_is_found_and_healed_where_copies_are_verified() {
+    let bench = Bench::new(20_000);
+    let id = bench.backup(&["a", "b"]);
+    let archive = bench.store("b").join(format!("shop/{id}.dump"));
+    let rot = || {
+        let mut bytes = std::fs::read(&archive).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        std::fs::write(&archive, bytes).unwrap();
+    };
+    rot();
+    bench
+        .ran(&["sync", "--verify", "--dry-run"])
+        .ok()
+        .says(&[&format!("copy shop/{id} from a to b"), "are not those that were written (SHA-256)"]);
+    bench.ran(&["sync", "--verify"]).ok().says(&["copied shop/"]);
+    same(&bench.store("a"), &bench.store("b"));
+    bench.ran(&["sync", "--verify"]).ok().says(&["nothing to copy"]);
+    rot();
+    bench.ran(&["copy", &id, "--from", "a", "--to", "b", "--verify"]).ok().says(&["copied shop/"]);
+    same(&bench.store("a"), &bench.store("b"));
+}
+
+#[test]
+fn a_hold_that_one_store_lacks_comes_with_a_sync() {
+    let bench = Bench::new(100);
+    let id = bench.backup(&["a", "b"]);
+    bench.ran(&["hold", &id, "--store", "a", "--reason", "audit"]).ok();
+    bench.ran(&["sync"]).ok().says(&["copied shop/"]);
+    same(&bench.store("a"), &bench.store("b"));
+    bench.ran(&["sync"]).ok().says(&["nothing to copy"]);
+}
+
+#[test]
+fn a_copy_that_a_store_did_not_retain_is_not_missed_and_one_that_was_lost_is() {
+    let bench = Bench::new(100);
+    bench.configure("keep_last = 1");
+    let (old, new) = (bench.backup(&["a", "b"]), bench.backup(&["a", "b"]));
+    bench.ran(&["prune", "--store", "b"]).ok();
+    let degraded = |id: &str| {
+        let listed = bench.ran(&["list", "shop", "--store", "a", "--store", "b", "--json"]).ok();
+        let line = listed.stdout.lines().find(|line| line.contains(id)).unwrap();
+        serde_json::from_str::<serde_json::Value>(line).unwrap()["degraded"].as_bool().unwrap()
+    };
+    assert_eq!((degraded(&old), degraded(&new)), (false, false));
+    std::fs::remove_file(bench.store("b").join(format!("shop/{new}.manifest.json"))).unwrap();
+    assert!(degraded(&new));
+    let nobody = bench.ran(&["show", "nobody@latest", "--store", "a", "--store", "b"]);
+    let (a, b) = (bench.store("a"), bench.store("b"));
+    nobody.failed(1, &[&format!("--store file://{} --store file://{}`", a.display(), b.display())]);
+}
+
+#[test]
+fn what_a_bucket_copies_by_itself_is_vouched_for_by_its_tags_and_not_read_again() {
+    let bench = Bench::new(300_000);
+    let id = bench.backup(&["c"]);
+    let proxy = FaultProxy::to_http(S3::from_env().address());
+    let from = bench.bucket.url_via(&proxy.endpoint(), "pg");
+    let other = S3::from_env().create_bucket("sync-tags");
+    let to = other.url_via(&proxy.endpoint(), "pg");
+    let told = bench.ran(&["copy", &id, "--from", &from, "--to", &to, "--json"]).ok().json();
+    let size = told["copied_by_store"].as_u64().unwrap();
+    // The part that holds the table of contents is looked at.
+    assert!(proxy.bytes_to_client() < size, "{} of {size} bytes were read", proxy.bytes_to_client());
+    bench.ran(&["verify", &id, "--store", &to]).ok();
 }
 
 #[test]

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use failures_support::data::{no_sessions, noise, one_big_row, twin, wait_for_reading};
+use failures_support::key::Key;
 use failures_support::place::{Place, files};
 use failures_support::program::{Ran, Running, ran};
 use pgkeep_testbed::{Database, FaultProxy, S3, Server, compare_databases};
@@ -15,37 +16,6 @@ use support::stock::PgRestore;
 use support::succeed;
 
 const CHUNK: usize = (64 << 10) + 16;
-
-/// A key that `age-keygen` made.
-struct Key {
-    dir: tempfile::TempDir,
-    public: String,
-}
-
-impl Key {
-    fn new() -> Key {
-        let dir = tempfile::tempdir().unwrap();
-        succeed(Command::new("age-keygen").arg("-o").arg(dir.path().join("key.txt")));
-        let public = succeed(Command::new("age-keygen").arg("-y").arg(dir.path().join("key.txt")));
-        Key { public: String::from_utf8(public).unwrap().trim().to_owned(), dir }
-    }
-
-    fn path(&self) -> PathBuf {
-        self.dir.path().join("key.txt")
-    }
-
-    fn file(&self) -> String {
-        self.path().to_str().unwrap().to_owned()
-    }
-
-    /// `age -d` into a file beside the key.
-    #[track_caller]
-    fn decrypt(&self, sealed: &Path, name: &str) -> PathBuf {
-        let plain = self.dir.path().join(name);
-        succeed(Command::new("age").args(["-d", "-i"]).arg(self.path()).arg("-o").arg(&plain).arg(sealed));
-        plain
-    }
-}
 
 /// The one file in a folder store whose name ends so.
 #[track_caller]

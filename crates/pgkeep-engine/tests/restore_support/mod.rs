@@ -1,7 +1,6 @@
 //! Shared by the restore tests: a database with odd things in it, stock archives of it, restoring and proving them.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::ffi::OsStr;
 use std::fs::File;
 use std::path::PathBuf;
 use std::process::Command;
@@ -12,18 +11,6 @@ use pgkeep_engine::restore::{RestoreOptions, RestoreReport, RestoreSource, resto
 use pgkeep_engine::{Cancel, ConnInfo, Result};
 use pgkeep_testbed::{Database, Server, compare_databases};
 use tempfile::TempDir;
-
-/// Runs the test of this name again in a process of its own that finds PostgreSQL's programs in these folders; whether
-/// this is that process.
-pub fn with_programs(test: &str, folders: &OsStr) -> bool {
-    if std::env::var_os("PGKEEP_PG_BIN").is_some() {
-        return true;
-    }
-    let mut again = Command::new(std::env::current_exe().unwrap());
-    let status = again.args(["--exact", test, "--nocapture"]).env("PGKEEP_PG_BIN", folders).status();
-    assert!(status.unwrap().success());
-    false
-}
 
 /// A database with one of nearly everything.
 pub fn odd_database(server: &Server) -> Database {

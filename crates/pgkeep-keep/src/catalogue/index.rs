@@ -18,7 +18,7 @@ use crate::error::{KeepError, Result};
 
 const KEY: &str = ".pgkeep/index.jsonl.zst";
 /// Changes with the meaning of [`Line`].
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// With fewer backups the manifests themselves are as quick, and the store is left alone.
 const FROM: usize = 200;
 /// The index is written again when so many manifests had to be read, or so many of its lines are of no use.

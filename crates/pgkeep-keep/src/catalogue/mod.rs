@@ -47,16 +47,16 @@ impl Wanted {
         name.map(|n| format!("{n}/")).unwrap_or_default()
     }
 
-    /// The one backup that is meant among these, oldest first; `store` names the place for the error.
+    /// The one backup that is meant among these, oldest first; `stores` names the places for the error.
     ///
     /// # Errors
     /// `NoSuchBackup`, or `Ambiguous` where the beginning of an id fits several.
-    pub fn pick(&self, all: Vec<Listed>, store: &str) -> Result<Listed> {
+    pub fn pick(&self, all: Vec<Listed>, stores: &[String]) -> Result<Listed> {
         let words = match self {
             Wanted::Latest(name) => format!("{name}@latest"),
             Wanted::Id(id) => id.clone(),
         };
-        let none = || KeepError::NoSuchBackup { wanted: words.clone(), store: store.to_owned() };
+        let none = || KeepError::NoSuchBackup { wanted: words.clone(), stores: stores.to_vec() };
         match self {
             Wanted::Latest(name) => all.into_iter().rfind(|l| l.name == *name).ok_or_else(none),
             Wanted::Id(id) => {
@@ -72,7 +72,7 @@ impl Wanted {
                     [one] => Ok(one.clone()),
                     many => Err(KeepError::Ambiguous {
                         wanted: words,
-                        store: store.to_owned(),
+                        store: stores.join(", "),
                         candidates: many
                             .iter()
                             .take(5)
@@ -193,6 +193,6 @@ impl Catalogue {
     /// # Errors
     /// As [`Wanted::pick`].
     pub fn find(&self, wanted: &Wanted) -> Result<Listed> {
-        wanted.pick(self.survey(&wanted.prefix())?.backups, &self.store.url())
+        wanted.pick(self.survey(&wanted.prefix())?.backups, &[self.store.url()])
     }
 }

@@ -44,6 +44,8 @@ pub struct Summary {
     /// Format of the archive.
     #[serde(default)]
     pub format: Format,
+    /// Whether only who has a key can read it.
+    pub encrypted: bool,
     /// Codec and level.
     pub compression: String,
     /// Version of the server.
@@ -72,6 +74,7 @@ impl Summary {
             masked: m.dump.is_masked(),
             globals: m.globals.as_ref().map(|g| g.key.clone()),
             format: m.dump.format,
+            encrypted: m.encryption.is_some(),
             compression: m.dump.compression.clone(),
             server_version: m.dump.server_version.clone(),
             adopted: m.adopted.is_some(),

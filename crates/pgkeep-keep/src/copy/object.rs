@@ -15,43 +15,55 @@ const AHEAD: usize = 2;
 
 /// How an object came.
 pub(super) enum Sent {
-    Streamed,
+    /// Through this process; why, where the store was to copy it by itself.
+    Streamed(Option<String>),
     ByStore,
 }
 
+/// What there is of an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum There {
+    Nothing,
+    /// Something else than its record says.
+    Damaged,
+    Whole,
+}
+
 /// Whether the object is there and is what its record says, by all its hashes.
-pub(super) fn is_there(
+pub(super) fn look(
     store: &Store,
     record: &ObjectRecord,
     on_bytes: &(dyn Fn(u64) -> bool + Sync),
-) -> Result<bool> {
+) -> Result<There> {
     match store.head(&record.key) {
         Ok(info) if info.size == record.size => {}
-        Ok(_) => return Ok(false),
-        Err(e) if e.is_not_found() => return Ok(false),
+        Ok(_) => return Ok(There::Damaged),
+        Err(e) if e.is_not_found() => return Ok(There::Nothing),
         Err(e) => return Err(e.into()),
     }
     match read(store, record, on_bytes, |_| Ok(())) {
-        Ok(()) => Ok(true),
-        Err(KeepError::Damaged { .. }) => Ok(false),
+        Ok(()) => Ok(There::Whole),
+        Err(KeepError::Damaged { .. }) => Ok(There::Damaged),
         Err(e) => Err(e),
     }
 }
 
-/// Copies the object: within the store where that can be, else through this process.
+/// Copies the object: within the store where that can be, else through this process. What is there in its place goes only
+/// when the copy is whole.
 pub(super) fn bring(
     from: &Store,
     to: &Store,
     record: &ObjectRecord,
+    there: There,
     on_bytes: &(dyn Fn(u64) -> bool + Sync),
 ) -> Result<Sent> {
-    if to.can_copy_from(from) {
-        // A store that cannot after all, for want of a right, gets it streamed.
-        if to.copy_from(&record.key, from, &record.key, Some(record.part_size)).is_ok() {
-            return match on_bytes(record.size) {
-                true => Ok(Sent::ByStore),
-                false => Err(KeepError::Cancelled),
-            };
+    let mut why = None;
+    if there == There::Nothing && to.can_copy_from(from) {
+        match by_store(from, to, record, on_bytes) {
+            Ok(()) => return Ok(Sent::ByStore),
+            Err(KeepError::Cancelled) => return Err(KeepError::Cancelled),
+            // For want of a right, say; what is wrong with the original shows below.
+            Err(e) => why = Some(e.to_string()),
         }
     }
     let can = to.capabilities();
@@ -66,7 +78,25 @@ pub(super) fn bring(
     // Dropped on the way, the upload leaves nothing.
     read(from, record, on_bytes, |bytes| Ok(upload.write(bytes)?))?;
     upload.finish(Vec::new())?;
-    Ok(Sent::Streamed)
+    Ok(Sent::Streamed(why))
+}
+
+/// Lets the store copy. Its copy is read once unless the store itself says that it has the original's bytes.
+fn by_store(
+    from: &Store,
+    to: &Store,
+    record: &ObjectRecord,
+    on_bytes: &(dyn Fn(u64) -> bool + Sync),
+) -> Result<()> {
+    if to.copy_from(&record.key, from, &record.key, Some(record.part_size))?.is_equal {
+        return if on_bytes(record.size) { Ok(()) } else { Err(KeepError::Cancelled) };
+    }
+    if look(to, record, on_bytes)? == There::Whole {
+        return Ok(());
+    }
+    to.delete(&record.key)?;
+    let why = "what the store copied is not what the manifest says".into();
+    Err(KeepError::Damaged { object: to.url_of(&record.key), why })
 }
 
 /// Reads the object, a little ahead, and checks each part against its hash before the next is begun.

@@ -44,6 +44,19 @@ impl History {
         self.told(put())
     }
 
+    /// When the newest recovery point of a name was begun that a store has.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn newest_point(&self, name: &str) -> Result<Option<Timestamp>> {
+        let newest = self.lock().query_row(
+            "SELECT max(started) FROM points WHERE name = ?1 AND state != 'deleted'",
+            params![name],
+            |row| row.get::<_, Option<i64>>(0),
+        );
+        Ok(self.told(newest)?.and_then(|ms| Timestamp::from_millisecond(ms).ok()))
+    }
+
     /// The recovery points of a name, or of all, the newest first.
     ///
     /// # Errors

@@ -392,7 +392,7 @@ pub fn a_copy_within_the_store_is_its_original(bed: &Bed) {
     for (from, part) in
         [("large", Some(bed.part)), ("large", None), ("empty", None), ("sm\u{e4}ll one", Some(bed.part))]
     {
-        let copy = store.copy_from("a copy/of \u{fc}", store, from, part).unwrap();
+        let copy = store.copy_from("a copy/of \u{fc}", store, from, part).unwrap().info;
         assert_eq!((copy.key.as_str(), copy.size), ("a copy/of \u{fc}", store.head(from).unwrap().size));
         assert!(store.get("a copy/of \u{fc}").unwrap() == store.get(from).unwrap(), "{from} {part:?}");
     }

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use clap::Parser;
 use pgkeep_engine::progress::Progress;
-use pgkeep_keep::{Catalogue, Copied, Listed, Wanted};
+use pgkeep_keep::{Catalogue, Copied, Listed, Look, Wanted};
 use serde_json::json;
 
 use crate::config::Config;
@@ -29,12 +29,28 @@ pub(super) struct Options {
     /// Every backup of the name
     #[arg(long, help_heading = THIS_RUN)]
     all: bool,
+    #[command(flatten)]
+    verify: VerifyFlag,
     /// Print the result as JSON, a line for each copy
     #[arg(long)]
     pub(super) json: bool,
     /// How to show progress (on standard error)
     #[arg(long, value_enum, default_value = "auto")]
     progress: ProgressMode,
+}
+
+/// Whether copies are trusted.
+#[derive(clap::Args)]
+pub(super) struct VerifyFlag {
+    /// Read copies that are there already, and compare every byte with the hashes in the manifest: bit rot is healed, too
+    #[arg(long, help_heading = THIS_RUN)]
+    pub(super) verify: bool,
+}
+
+impl VerifyFlag {
+    pub(super) fn look(&self) -> Look {
+        if self.verify { Look::Whole } else { Look::Quick }
+    }
 }
 
 pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
@@ -55,7 +71,8 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
         true => {
             let all: Vec<Listed> = holdings.all().into_iter().filter(|l| l.name == options.backup).collect();
             if all.is_empty() {
-                let message = format!("no backups of \"{}\" in {}", options.backup, holdings.places());
+                let message =
+                    format!("no backups of \"{}\" in {}", options.backup, holdings.places().join(", "));
                 return Err(Failure::new(Exit::Failed, "no-such-backup", message));
             }
             all
@@ -70,7 +87,7 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
             let progress = Arc::new(Progress::new());
             let done = {
                 let _display = Display::start(options.progress, &progress);
-                CopyJob { backup, from, to: &to }.run(&progress, &cancel)
+                CopyJob { backup, from, to: &to, look: options.verify.look() }.run(&progress, &cancel)
             };
             cancel.check()?;
             told(options.json, backup, &target.name, &done);
@@ -88,11 +105,11 @@ pub(super) fn told(json: bool, backup: &Listed, to: &str, done: &Result<Copied>)
     let name = format!("{}/{}", backup.name, backup.id);
     match done {
         _ if json => {
-            let copied = done.as_ref().ok().copied().unwrap_or_default();
+            let copied = done.as_ref().ok().cloned().unwrap_or_default();
             let mut line = json!({
                 "ok": done.is_ok(), "id": backup.id.as_str(), "name": backup.name, "to": to,
                 "changed": copied.changed, "sent": copied.sent, "copied_by_store": copied.by_store,
-                "reused": copied.reused,
+                "reused": copied.reused, "streamed_because": copied.streamed_because,
             });
             if let Err(failure) = done {
                 line["error"] = json!(failure);

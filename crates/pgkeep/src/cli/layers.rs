@@ -40,12 +40,12 @@ fn with_variable(arg: Arg) -> Arg {
 }
 
 /// The command line again, with these settings behind it.
-pub(super) fn parse_with(settings: &Settings) -> Result<Cli> {
+pub(in crate::cli) fn parse_with(settings: &Settings) -> Result<Cli> {
     parse_words(std::env::args_os().collect(), settings)
 }
 
 /// A command that takes no words, with these settings alone behind it.
-pub(super) fn parse_alone(command: &str, settings: &Settings) -> Result<Cli> {
+pub(in crate::cli) fn parse_alone(command: &str, settings: &Settings) -> Result<Cli> {
     parse_words(["pgkeep", command].map(Into::into).into(), settings)
 }
 
@@ -56,6 +56,7 @@ pub(super) fn try_settings(settings: &Settings) -> Result<()> {
             "convert" => &["pgkeep", command, "x", "--format", "plain", "--to", "y"],
             "compare" => &["pgkeep", command, "x", "y"],
             "key" => &["pgkeep", command, "check"],
+            "serve" => &["pgkeep", command],
             "hold" => &["pgkeep", command, "x", "--release"],
             "copy" => &["pgkeep", command, "x", "--to", "y"],
             _ => &["pgkeep", command, "x"],

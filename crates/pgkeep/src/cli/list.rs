@@ -1,18 +1,20 @@
 //! `pgkeep list`.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io::IsTerminal;
 
 use clap::Parser;
 use jiff::Timestamp;
 use pgkeep_keep::retention::coarse;
-use pgkeep_keep::{Foreign, KeepError, Listed, Sidecars, Summary, archive_url};
+use pgkeep_keep::sync::{Action, Side, plan};
+use pgkeep_keep::{BackupId, Foreign, KeepError, Listed, Sidecars, Summary, archive_url};
 use serde_json::json;
 
+use super::prune::{entry_of, policies};
 use crate::config::Config;
 use crate::failure::{Failure, Result};
 use crate::show::{bytes, print, print_json, shorten, table, warn};
-use crate::stores::{Holding, Holdings, StoreFlags};
+use crate::stores::{self, Holding, Holdings, StoreFlags};
 
 /// Options of `list`.
 #[derive(Parser)]
@@ -38,9 +40,10 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
     let holdings = Holdings::look_below(&options.store.named(config)?, &prefix)?;
     let stores = holdings.stores.len() + holdings.silent.len();
     let now = Timestamp::now();
+    let found: Vec<_> = holdings.stores.iter().map(|h| summaries(h, options.name.is_none())).collect();
+    let lacking = lacking(&holdings, &found, config, now)?;
     let (mut backups, mut foreign, mut unreadable) = (Vec::new(), Vec::new(), None);
-    for holding in &holdings.stores {
-        let found = summaries(holding, options.name.is_none());
+    for (holding, found) in holdings.stores.iter().zip(found) {
         let mut named: HashSet<String> = HashSet::new();
         for (listed, summary) in holding.listed.iter().zip(found) {
             match summary {
@@ -67,7 +70,7 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
         for copies in copies {
             let mut line = line(&copies[0]);
             line["stores"] = copies.iter().map(|c| c.holding.name.as_str()).collect();
-            line["degraded"] = (copies.len() < stores).into();
+            line["degraded"] = lacking.has(&copies[0]).into();
             print_json(&line);
         }
         for (store, f) in &foreign {
@@ -82,9 +85,9 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
             }));
         }
     } else if backups.is_empty() && foreign.is_empty() {
-        print(format!("no backups in {}", holdings.places()));
+        print(format!("no backups in {}", holdings.places().join(", ")));
     } else {
-        backups_table(copies, stores, now);
+        backups_table(copies, stores, &lacking, now);
         foreign_table(foreign.iter().map(|(_, f)| f), backups.is_empty(), now);
     }
     unreadable.map_or(Ok(()), |e| Err(Failure::from(e)))
@@ -106,7 +109,63 @@ fn summaries(holding: &Holding, all: bool) -> Vec<Result<Summary, KeepError>> {
     summaries.found
 }
 
-fn backups_table<'c>(copies: impl Iterator<Item = &'c [Copy<'c>]>, stores: usize, now: Timestamp) {
+/// Which backups lack a copy: one that was never made or was lost, and not one that its store would not retain.
+struct Lacking {
+    /// A store that does not answer shows no copies at all.
+    all: bool,
+    some: HashSet<(String, BackupId)>,
+}
+
+impl Lacking {
+    fn has(&self, copy: &Copy<'_>) -> bool {
+        self.all || self.some.contains(&(copy.listed.name.clone(), copy.listed.id.clone()))
+    }
+}
+
+fn lacking(
+    holdings: &Holdings,
+    found: &[Vec<Result<Summary, KeepError>>],
+    config: &Config,
+    now: Timestamp,
+) -> Result<Lacking> {
+    let mut lacking = Lacking { all: !holdings.silent.is_empty(), some: HashSet::new() };
+    if holdings.stores.len() < 2 || lacking.all {
+        return Ok(lacking);
+    }
+    let sides: Vec<Side> =
+        holdings.stores.iter().zip(found).map(|(h, found)| Side::by_manifests(&h.listed, found)).collect();
+    let everywhere: Vec<usize> = (0..sides.len()).collect();
+    let policy = policies(config, holdings);
+    let mut places: HashMap<String, Vec<usize>> = HashMap::new();
+    for step in plan(&sides, &everywhere, &everywhere, &|_| true, &policy, now)? {
+        let name = &step.backup.name;
+        if !places.contains_key(name) {
+            places.insert(name.clone(), places_of(name, holdings, config)?);
+        }
+        let lost = matches!(step.action, Action::Copy(_) | Action::NoSource);
+        if lost && places[name].contains(&step.to) {
+            lacking.some.insert((step.backup.name, step.backup.id));
+        }
+    }
+    Ok(lacking)
+}
+
+/// Which of these stores are to have backups of this name: those of its entry in the configuration, else all.
+fn places_of(name: &str, holdings: &Holdings, config: &Config) -> Result<Vec<usize>> {
+    let own = entry_of(config, name).map(|database| stores::of_database(database, config)).transpose()?;
+    let is_place = |i: &usize| {
+        let url = holdings.stores[*i].catalogue.store().url();
+        own.as_ref().is_none_or(|own| own.iter().any(|s| s.name == holdings.stores[*i].name || s.url == url))
+    };
+    Ok((0..holdings.stores.len()).filter(is_place).collect())
+}
+
+fn backups_table<'c>(
+    copies: impl Iterator<Item = &'c [Copy<'c>]>,
+    stores: usize,
+    lacking: &Lacking,
+    now: Timestamp,
+) {
     let mut rows = Vec::new();
     for copies in copies {
         let Copy { listed, summary, .. } = &copies[0];
@@ -119,7 +178,7 @@ fn backups_table<'c>(copies: impl Iterator<Item = &'c [Copy<'c>]>, stores: usize
             content(summary, listed.sidecars),
         ];
         if stores > 1 {
-            let degraded = if copies.len() < stores { " degraded" } else { "" };
+            let degraded = if lacking.has(&copies[0]) { " degraded" } else { "" };
             row.push(format!("{}/{stores}{degraded}", copies.len()));
         }
         rows.push(row);
@@ -167,6 +226,7 @@ fn content(summary: &Summary, sidecars: Sidecars) -> String {
         (!summary.masked && summary.partial.is_some(), "partial"),
         (summary.partial.is_none(), "full"),
         (summary.globals.is_some(), "globals"),
+        (summary.encrypted, "enc"),
         (summary.adopted, "adopted"),
         (sidecars.held, "held"),
     ];
@@ -189,6 +249,7 @@ fn line(Copy { holding, listed, summary: s }: &Copy<'_>) -> serde_json::Value {
         "bytes": s.bytes,
         "partial": s.partial,
         "globals": s.globals.is_some(),
+        "encrypted": s.encrypted,
         "adopted": s.adopted,
         "held": listed.sidecars.held,
         "proven": listed.sidecars.proven(),

@@ -18,7 +18,9 @@ mod list;
 mod prune;
 mod restore;
 mod role;
+mod serve;
 mod show;
+mod status;
 mod sync;
 mod verify;
 
@@ -31,6 +33,7 @@ use serde_json::json;
 use crate::config::Config;
 use crate::failure::Result;
 use crate::show::{print_json, warn};
+use crate::signals;
 pub(crate) use layers::command;
 
 const AFTER: &str = "\
@@ -82,6 +85,10 @@ enum Command {
     Check(check::Options),
     /// Make a key for encrypted backups, or try whether keys open them
     Key(key::Options),
+    /// Keep databases backed up, proven and pruned by their schedules
+    Serve(Box<serve::Options>),
+    /// Show what the daemon does, and whether all is well
+    Status(status::Options),
     /// Print the SQL that makes a role for backups
     Role(role::Options),
     /// Write a commented configuration file
@@ -97,6 +104,7 @@ enum Command {
 
 /// Runs the program.
 pub(crate) fn main() -> ExitCode {
+    signals::end_with_daemon();
     let cli = Cli::from_arg_matches(&command().get_matches()).unwrap_or_else(|e| e.exit());
     let mut json = wants_json(&cli.command);
     let done = layered(cli).and_then(|(cli, config)| {
@@ -132,6 +140,8 @@ fn wants_json(command: &Command) -> bool {
         Command::Adopt(o) => o.json,
         Command::Check(o) => o.json,
         Command::Key(o) => o.json,
+        Command::Serve(o) => o.json,
+        Command::Status(o) => o.json,
         Command::Role(_) | Command::Init(_) | Command::Config(_) | Command::Completions(_) | Command::Man => {
             false
         }
@@ -142,7 +152,11 @@ fn wants_json(command: &Command) -> bool {
 /// its database; those that take several databases ask for each one's entry themselves.
 fn layered(cli: Cli) -> Result<(Cli, Config)> {
     let entry = match &cli.command {
-        Command::Completions(_) | Command::Man | Command::Init(_) | Command::Config(_) => {
+        Command::Completions(_)
+        | Command::Man
+        | Command::Init(_)
+        | Command::Config(_)
+        | Command::Status(_) => {
             return Ok((cli, Config::default()));
         }
         Command::Restore(o) => Some(o.backup.as_str()),
@@ -153,6 +167,7 @@ fn layered(cli: Cli) -> Result<(Cli, Config)> {
         Command::Hold(o) => Some(o.backup.as_str()),
         Command::Copy(o) => Some(o.backup.as_str()),
         Command::Backup(_)
+        | Command::Serve(_)
         | Command::Key(_)
         | Command::Drill(_)
         | Command::Compare(_)
@@ -185,6 +200,8 @@ fn run(cli: Cli, config: &Config) -> Result<()> {
         Command::Adopt(options) => adopt::run(&options, config),
         Command::Check(options) => check::run(&options, config),
         Command::Key(options) => key::run(&options, config),
+        Command::Serve(options) => serve::run(&options, cli.config.as_deref()),
+        Command::Status(options) => status::run(&options, cli.config.as_deref()),
         Command::Role(options) => role::run(&options, config),
         Command::Init(options) => init::run(&options),
         Command::Config(options) => config::run(&options, cli.config.as_deref()),

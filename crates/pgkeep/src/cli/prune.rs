@@ -18,7 +18,7 @@ use crate::failure::{Exit, Failure, Result};
 use crate::retention::{RetentionFlags, parsed};
 use crate::show::warn;
 use crate::signals;
-use crate::stores::{StoreFlags, StoreName};
+use crate::stores::{Holdings, StoreFlags, StoreName};
 use told::Told;
 
 /// Options of `prune`.
@@ -180,8 +180,13 @@ fn policy_of(options: &Options, config: &Config, store: &StoreName, name: &str) 
     }
 }
 
-/// The policy that the configuration and the environment alone say.
-pub(super) fn policy_in(config: &Config, store: &str, name: &str) -> Result<Policy> {
+/// The policies that the configuration and the environment alone say, by a store's place among these and by name.
+pub(super) fn policies(config: &Config, holdings: &Holdings) -> impl Fn(usize, &str) -> Result<Policy> {
+    |store, name| policy_in(config, &holdings.stores[store].name, name)
+}
+
+/// The policy that the configuration and the environment alone say for a name in a store.
+pub(in crate::cli) fn policy_in(config: &Config, store: &str, name: &str) -> Result<Policy> {
     match parse_alone("prune", &config.settings_in(entry_of(config, name), store))?.command {
         Command::Prune(own) => own.rules.policy(),
         _ => Ok(Policy::default()),
@@ -189,7 +194,7 @@ pub(super) fn policy_in(config: &Config, store: &str, name: &str) -> Result<Poli
 }
 
 /// The configured database that a name belongs to.
-fn entry_of<'n>(config: &Config, name: &'n str) -> Option<&'n str> {
+pub(super) fn entry_of<'n>(config: &Config, name: &'n str) -> Option<&'n str> {
     let server = name.split('/').next().unwrap_or(name);
     [name, server].into_iter().find(|n| config.databases.contains_key(*n))
 }

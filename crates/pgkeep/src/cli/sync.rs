@@ -5,14 +5,14 @@ use std::sync::Arc;
 use clap::Parser;
 use jiff::Timestamp;
 use pgkeep_engine::Cancel;
-use pgkeep_engine::progress::Progress;
-use pgkeep_keep::retention::Policy;
+use pgkeep_engine::dump::default_jobs;
+use pgkeep_engine::progress::{Phase, Progress};
 use pgkeep_keep::sync::{Action, Side, Step, plan};
-use pgkeep_keep::{Catalogue, safe_name};
+use pgkeep_keep::{Catalogue, HashCheck, safe_name};
 use serde_json::json;
 
-use super::copy::{first_of, told};
-use super::prune::policy_in;
+use super::copy::{VerifyFlag, first_of, told};
+use super::prune::policies;
 use crate::config::Config;
 use crate::config::keys::THIS_RUN;
 use crate::failure::{Exit, Failure, Result};
@@ -35,6 +35,8 @@ pub(super) struct Options {
     /// Show what would be copied, and do nothing
     #[arg(long, help_heading = THIS_RUN)]
     dry_run: bool,
+    #[command(flatten)]
+    verify: VerifyFlag,
     /// Print JSON, a line for each copy
     #[arg(long)]
     pub(super) json: bool,
@@ -97,11 +99,8 @@ fn configured(options: &Options, config: &Config) -> Result<Vec<Group>> {
     let mut groups: Vec<Group> = Vec::new();
     for database in config.databases.keys().filter(|n| options.names.is_empty() || options.names.contains(n))
     {
+        let stores = stores::of_database(database, config)?;
         let settings = config.settings_of(Some(database));
-        let words = ["to", "store"].iter().find_map(|key| settings.get(*key)).cloned().unwrap_or_default();
-        let words =
-            words.iter().map(|w| crate::config::expand::expand(w, "store")).collect::<Result<Vec<_>>>()?;
-        let stores = stores::named(&words, config)?;
         let name = safe_name(settings.get("name").and_then(|v| v.first()).unwrap_or(database));
         match groups.iter_mut().find(|g| g.stores == stores) {
             Some(group) => group.names.push(name),
@@ -134,29 +133,23 @@ fn bring(
     let place = |i: &usize| holdings.stores.iter().position(|h| h.name == group.stores[*i].name);
     let (from, to): (Vec<_>, Vec<_>) =
         (group.from.iter().filter_map(place).collect(), group.to.iter().filter_map(place).collect());
-    let sides: Vec<Side> = holdings
-        .stores
-        .iter()
-        .map(|h| Side::new(&h.listed, h.catalogue.summaries(&h.listed).found, &h.others))
-        .collect();
-    let (mut policy_failed, now) = (None, Timestamp::now());
-    let mut policy = |side: usize, name: &str| {
-        policy_in(config, &holdings.stores[side].name, name).unwrap_or_else(|failure| {
-            policy_failed.get_or_insert(failure);
-            Policy::default()
-        })
-    };
-    let steps = plan(&sides, &from, &to, &|name| group.has(name), &mut policy, now);
-    if let Some(failure) = policy_failed {
-        return Err(failure);
+    let mut sides = Vec::new();
+    for holding in &holdings.stores {
+        let mut side = holding.side();
+        if options.verify.verify {
+            verify(options, group, &mut side, &holding.catalogue, cancel)?;
+        }
+        sides.push(side);
     }
+    let policy = policies(config, &holdings);
+    let steps = plan(&sides, &from, &to, &|name| group.has(name), &policy, Timestamp::now())?;
     for (name, failure) in &holdings.silent {
         failures.push(Failure { message: format!("{name}: {}", failure.message), ..failure.clone() });
     }
     let mut copies = holdings.silent.len();
     for step in &steps {
         let target = &holdings.stores[step.to];
-        let Action::Copy(sources) = &step.action else {
+        let (Action::Copy(sources) | Action::Complete(sources)) = &step.action else {
             copies += usize::from(left(options, step, &target.name, failures));
             continue;
         };
@@ -169,13 +162,33 @@ fn bring(
         let progress = Arc::new(Progress::new());
         let done = {
             let _display = Display::start(options.progress, &progress);
-            CopyJob { backup: &step.backup, from, to: target.catalogue.store() }.run(&progress, cancel)
+            CopyJob { backup: &step.backup, from, to: target.catalogue.store(), look: options.verify.look() }
+                .run(&progress, cancel)
         };
         cancel.check()?;
         told(options.json, &step.backup, &target.name, &done);
         failures.extend(done.err());
     }
     Ok(copies)
+}
+
+/// Reads a store's copies whole.
+fn verify(
+    options: &Options,
+    group: &Group,
+    side: &mut Side,
+    catalogue: &Catalogue,
+    cancel: &Cancel,
+) -> Result<()> {
+    let progress = Arc::new(Progress::new());
+    let _display = Display::start(options.progress, &progress);
+    progress.enter(Phase::Proving);
+    let check = HashCheck { jobs: default_jobs(), percent: 100.0 };
+    let mut tick = |n: u64| {
+        Progress::add(&progress.bytes, n);
+        !cancel.is_raised()
+    };
+    Ok(side.verify(catalogue, &|name| group.has(name), &check, &mut tick)?)
 }
 
 /// Tells of a copy that is not made; whether that is a failure.

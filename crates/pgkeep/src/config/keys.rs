@@ -7,9 +7,9 @@ use clap::{Arg, ArgAction, Command};
 use crate::rules::Rule;
 
 /// Commands whose options can be configured.
-pub(crate) const CONFIGURABLE: [&str; 15] = [
+pub(crate) const CONFIGURABLE: [&str; 16] = [
     "backup", "restore", "convert", "list", "show", "verify", "drill", "compare", "check", "prune", "hold",
-    "adopt", "key", "copy", "sync",
+    "adopt", "key", "copy", "sync", "serve",
 ];
 
 /// An option as a key.
@@ -20,6 +20,8 @@ pub(crate) struct Key {
     pub(crate) help: String,
     /// Whether it can stand in a store's entry.
     pub(crate) of_store: bool,
+    /// Whether it stands in `[defaults]` alone.
+    pub(crate) of_daemon: bool,
 }
 
 /// What a key's value is.
@@ -35,6 +37,9 @@ pub(crate) enum Kind {
 /// The heading of options that say something about one run only and are not configured: where a conversion goes is not
 /// where backups go.
 pub(crate) const THIS_RUN: &str = "This run";
+
+/// The heading of options about the daemon as a whole, which no database's entry can have.
+pub(crate) const DAEMON: &str = "Daemon";
 
 /// The headings of options that a store's entry can have, too: where they say something about a store.
 pub(crate) const OF_STORES: [&str; 2] = ["Store", "Retention"];
@@ -75,7 +80,8 @@ pub(crate) fn all(program: &Command) -> Vec<Key> {
             if keys.iter().all(|k| k.name != name) {
                 let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
                 let of_store = arg.get_help_heading().is_some_and(|h| OF_STORES.contains(&h));
-                keys.push(Key { name, kind: kind(arg), help, of_store });
+                let of_daemon = arg.get_help_heading() == Some(DAEMON);
+                keys.push(Key { name, kind: kind(arg), help, of_store, of_daemon });
             }
         }
     }

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use jiff::tz::TimeZone;
+use pgkeep_schedule::Schedule;
 use serde::Deserialize;
 use toml::de::{DeTable, DeValue};
 use toml::{Spanned, Value};
@@ -117,6 +119,10 @@ impl Reader<'_> {
                     Ok(source) => database.password = Some(source),
                     Err(why) => self.problem(start, why),
                 },
+                key if self.keys.iter().any(|k| k.name == key && k.of_daemon) => self.problem(
+                    entry.0.span().start,
+                    format!("\"{key}\" is about the daemon: it belongs to [defaults]"),
+                ),
                 _ => self.setting(&mut database.settings, &entry),
             }
         }
@@ -182,6 +188,12 @@ impl Reader<'_> {
             (Kind::List | Kind::Word, one) => word(one).map(|w| vec![w]),
             _ => None,
         };
+        if let (true, [when]) = (key.ends_with("schedule"), values.as_deref().unwrap_or_default())
+            && !when.contains("${")
+            && let Err(e) = Schedule::parse(when, TimeZone::UTC)
+        {
+            self.problem(value.span().start, format!("\"{key}\": {e}"));
+        }
         match values {
             Some(values) => {
                 settings.insert(key.to_owned(), values);
@@ -252,6 +264,14 @@ mod tests {
         for word in ["\\\"store\\\"", "\\\"jobs\\\"", "\\\"lock_timeout\\\"", "true or false"] {
             assert!(all.contains(word), "{word}: {all}");
         }
+    }
+
+    #[test]
+    fn a_bad_schedule_is_told_with_its_line_and_the_daemons_keys_stand_in_defaults() {
+        let text = "[defaults]\nmax_runs = 2\n[databases.x]\nurl = 'x'\nschedule = '61 * * * *'\ndrill_schedule = '@daily'\nmax_runs = 3";
+        let found = wrong(text);
+        assert_eq!(found.iter().map(|f| f.0).collect::<Vec<_>>(), [5, 7], "{found:?}");
+        assert!(found[0].1.contains("minute \"61\"") && found[1].1.contains("[defaults]"), "{found:?}");
     }
 
     #[test]

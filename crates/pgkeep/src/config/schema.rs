@@ -7,7 +7,7 @@ use super::keys::{self, Kind};
 
 /// JSON Schema 2020-12.
 pub(crate) fn schema(program: &Command) -> Value {
-    let (mut settings, mut of_store) = (Map::new(), Map::new());
+    let (mut settings, mut of_store, mut of_daemon) = (Map::new(), Map::new(), Vec::new());
     for key in keys::all(program) {
         let mut kind = match key.kind {
             Kind::Switch => json!({ "type": "boolean" }),
@@ -22,9 +22,13 @@ pub(crate) fn schema(program: &Command) -> Value {
         if key.of_store {
             of_store.insert(key.name.clone(), kind.clone());
         }
+        if key.of_daemon {
+            of_daemon.push(key.name.clone());
+        }
         settings.insert(key.name, kind);
     }
     let mut database = settings.clone();
+    database.retain(|name, _| !of_daemon.contains(name));
     database.insert(
         "url".into(),
         json!({ "type": "string", "description": "postgres:// URL, key=value string, or rds:<instance or cluster>" }),

@@ -62,6 +62,14 @@ pub(crate) fn place(name: &str, config: &Config) -> Result<Option<ConnInfo>> {
     Ok(Some(ConnInfo::parse(&string.text())?))
 }
 
+/// Host and port of a configured database, without asking anybody: the name where only RDS or a secret knows them.
+pub(crate) fn host(name: &str, config: &Config) -> String {
+    let url = config.databases.get(name).and_then(|d| d.url.as_deref());
+    let url = url.and_then(|url| expand(url, "url").ok()).filter(|url| !rds::is_rds(url));
+    let info = url.and_then(|url| ConnInfo::parse(&ConnString::of(&url).text()).ok());
+    info.map_or_else(|| name.to_owned(), |info| format!("{}:{}", info.host, info.port))
+}
+
 fn connection(url: &str, source: Option<&PasswordSource>, region: Option<&str>) -> Result<ConnInfo> {
     let (mut string, iam) = match rds::is_rds(url) {
         true => rds::place(url, region)?,

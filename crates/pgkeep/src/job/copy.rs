@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use pgkeep_engine::Cancel;
 use pgkeep_engine::progress::{Phase, Progress};
-use pgkeep_keep::{Catalogue, Copied, KeepError, Listed, copy};
+use pgkeep_keep::{Catalogue, Copied, KeepError, Listed, Look, copy};
 use pgkeep_store::Store;
 
 use crate::failure::{Exit, Failure, Result};
@@ -17,6 +17,8 @@ pub(crate) struct CopyJob<'j> {
     pub(crate) from: Vec<&'j Catalogue>,
     /// The store that is to have it.
     pub(crate) to: &'j Store,
+    /// How a copy that is there already is looked at.
+    pub(crate) look: Look,
 }
 
 impl CopyJob<'_> {
@@ -33,8 +35,15 @@ impl CopyJob<'_> {
                 Progress::add(&progress.bytes, n);
                 !cancel.is_raised()
             };
-            match copy(from, self.to, self.backup, &on_bytes) {
-                Ok(copied) => return Ok(copied),
+            match copy(from, self.to, self.backup, self.look, &on_bytes) {
+                Ok(copied) => {
+                    if let Some(why) = &copied.streamed_because {
+                        progress.note(format!(
+                            "the store did not copy by itself, and the bytes were sent: {why}"
+                        ));
+                    }
+                    return Ok(copied);
+                }
                 Err(e @ (KeepError::Cancelled | KeepError::Taken { .. })) => return Err(e.into()),
                 Err(e) => {
                     progress.note(format!("copying from {}: {e}", from.store().url()));

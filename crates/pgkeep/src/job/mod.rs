@@ -7,6 +7,8 @@ mod copies;
 mod copy;
 mod deadline;
 mod drill;
+#[cfg(test)]
+mod faults;
 mod restore;
 
 pub(crate) use adopt::AdoptJob;

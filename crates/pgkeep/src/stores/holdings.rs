@@ -1,5 +1,6 @@
 //! What several stores hold together.
 
+use pgkeep_keep::sync::Side;
 use pgkeep_keep::{Catalogue, Listed, Survey};
 use pgkeep_store::ObjectInfo;
 
@@ -20,6 +21,11 @@ pub(crate) struct Holding {
 }
 
 impl Holding {
+    /// The store as copies are planned by it.
+    pub(crate) fn side(&self) -> Side {
+        Side::new(&self.listed, self.catalogue.summaries(&self.listed).found, &self.others)
+    }
+
     /// Whether this store has a copy of the backup.
     pub(crate) fn has(&self, backup: &Listed) -> bool {
         self.listed.iter().any(|l| is_copy(l, backup))
@@ -74,8 +80,8 @@ impl Holdings {
     }
 
     /// Their URLs, for messages.
-    pub(crate) fn places(&self) -> String {
-        self.stores.iter().map(|s| s.catalogue.store().url()).collect::<Vec<_>>().join(", ")
+    pub(crate) fn places(&self) -> Vec<String> {
+        self.stores.iter().map(|s| s.catalogue.store().url()).collect()
     }
 
     /// The stores that have a copy of this backup.

@@ -55,6 +55,14 @@ pub(crate) fn named(words: &[String], config: &Config) -> Result<Vec<StoreName>>
     Ok(all)
 }
 
+/// The stores that a configured database goes to.
+pub(crate) fn of_database(database: &str, config: &Config) -> Result<Vec<StoreName>> {
+    let settings = config.settings_of(Some(database));
+    let words = ["to", "store"].iter().find_map(|key| settings.get(*key)).cloned().unwrap_or_default();
+    let words: Vec<String> = words.iter().map(|word| expand(word, "store")).collect::<Result<_>>()?;
+    named(&words, config)
+}
+
 fn one(word: &str, config: &Config) -> Result<StoreName> {
     if let Some(entry) = config.stores.get(word) {
         let url = expand(&entry.url, &format!("the url of store \"{word}\""))?;

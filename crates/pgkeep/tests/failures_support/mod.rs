@@ -5,6 +5,7 @@
 
 pub mod archive;
 pub mod data;
+pub mod key;
 pub mod place;
 pub mod program;
 
