@@ -29,20 +29,31 @@ impl Account {
     /// # Errors
     /// Not found, not allowed, not reached; `Unfit` for one that holds no password for PostgreSQL.
     pub fn secret(&self, id: &str) -> Result<Secret> {
-        let asked = Asked {
-            what: format!("secret {id} in {}", self.region),
-            action: "secretsmanager:GetSecretValue",
-        };
+        parse(&self.secret_text(id)?).map_err(|why| {
+            CloudError::new(CloudErrorKind::Unfit, self.named(id), why)
+                .hint("store a plain string, or JSON with password and, as RDS has it, username, host, port, dbname")
+        })
+    }
+
+    /// The text of a secret's current version, whatever it is.
+    ///
+    /// # Errors
+    /// Not found, not allowed, not reached; `Unfit` for a binary one.
+    pub fn secret_text(&self, id: &str) -> Result<String> {
+        let asked = Asked { what: self.named(id), action: "secretsmanager:GetSecretValue" };
         let client = aws_sdk_secretsmanager::Client::new(&self.sdk);
         let request = client.get_secret_value().secret_id(id);
         runtime::run(async move {
             let got = request.send().await.map_err(|e| asked.failed(&e))?;
-            let unfit = |why: String| CloudError::new(CloudErrorKind::Unfit, &asked.what, why);
-            let text = got.secret_string().ok_or_else(|| unfit("it is binary and not text".into()))?;
-            parse(text).map_err(|why| {
-                unfit(why).hint("store a plain string, or JSON with password and, as RDS has it, username, host, port, dbname")
+            let text = got.secret_string().map(str::to_owned);
+            text.ok_or_else(|| {
+                CloudError::new(CloudErrorKind::Unfit, &asked.what, "it is binary and not text")
             })
         })
+    }
+
+    fn named(&self, id: &str) -> String {
+        format!("secret {id} in {}", self.region)
     }
 }
 

@@ -7,6 +7,7 @@ mod failure;
 mod filters;
 mod job;
 mod keys;
+mod lambda;
 mod notify;
 mod production;
 mod resolve;
@@ -20,5 +21,9 @@ mod stores;
 mod target;
 
 fn main() -> std::process::ExitCode {
+    // A function's program is started without words; its child processes have some.
+    if pgkeep_lambda::is_lambda() && std::env::args_os().len() == 1 {
+        return lambda::main();
+    }
     cli::main()
 }

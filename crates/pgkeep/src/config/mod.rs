@@ -8,6 +8,8 @@ pub(crate) mod schema;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use pgkeep_store::Store;
+
 use crate::connect::PasswordSource;
 use crate::failure::{Failure, Result};
 use crate::rules::TABLES;
@@ -138,8 +140,18 @@ pub(crate) fn place(named: Option<&Path>) -> Option<PathBuf> {
     named.map(Path::to_owned).or_else(|| usual.into_iter().find(|p| p.is_file()))
 }
 
-/// The file's text.
+/// The file's text; a path with `://` in it is an object in a store, as a function without files needs it.
 pub(crate) fn read(path: &Path) -> Result<String> {
-    std::fs::read_to_string(path)
-        .map_err(|e| Failure::usage(format!("reading configuration {}: {e}", path.display())))
+    let failed = |why: String| Failure::usage(format!("reading configuration {}: {why}", path.display()));
+    let url = path.to_str().filter(|p| p.contains("://"));
+    let Some(url) = url else { return std::fs::read_to_string(path).map_err(|e| failed(e.to_string())) };
+    let (place, query) = url.split_once('?').map_or((url, String::new()), |(p, q)| (p, format!("?{q}")));
+    let (folder, name) =
+        place.rsplit_once('/').filter(|(f, n)| !f.ends_with('/') && !n.is_empty()).ok_or_else(|| {
+            failed("no object is named\n  hint: write it like s3://bucket/folder/pgkeep.toml".into())
+        })?;
+    let bytes = Store::open(&format!("{folder}{query}"))
+        .and_then(|store| store.get(name))
+        .map_err(|e| failed(e.to_string()))?;
+    String::from_utf8(bytes.to_vec()).map_err(|_| failed("it is not UTF-8".into()))
 }

@@ -1,0 +1,47 @@
+//! pgkeep as an AWS Lambda function.
+//!
+//! An [`event`] becomes commands of pgkeep, each with the secrets that it needs in its environment; [`work`] runs them
+//! as child processes within the time that is left, and [`answer`] says what became of each database. So what the
+//! function does is what one can type, and a run that is stopped leaves nothing that looks like a backup.
+
+pub mod answer;
+pub mod environment;
+pub mod event;
+mod handler;
+pub mod work;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// What the program gives the function.
+#[derive(Debug, Clone)]
+pub struct Host {
+    /// The program itself, which is run again for each piece of work.
+    pub program: PathBuf,
+    /// The names of the configured databases, or what is wrong with the configuration.
+    pub configured: fn() -> Result<Vec<String>, String>,
+}
+
+/// Whether this process was started by Lambda: it names the place that events are fetched from in this variable
+/// (AWS Lambda Developer Guide, "Using the Lambda runtime API for custom runtimes").
+pub fn is_lambda() -> bool {
+    std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_some()
+}
+
+/// Fetches events and answers them, until Lambda ends the process.
+pub fn run(host: Host) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(e) => {
+            eprintln!("pgkeep: error: the threads of the Lambda loop: {e}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(handler::serve(host)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("pgkeep: error: the Lambda runtime API: {e}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! The program as a Lambda function, driven as Lambda drives it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod support;
+
+use std::process::Command;
+use std::time::Duration;
+
+use pgkeep_testbed::{Database, Lambda, LambdaAnswer, Server, compare_databases};
+use serde_json::{Value, json};
+use support::{program, succeed};
+
+const TIME: Duration = Duration::from_secs(120);
+
+fn function(env: &[(&str, String)]) -> Command {
+    let mut command = program();
+    command.envs(env.iter().map(|(name, value)| (name, value)));
+    command
+}
+
+#[track_caller]
+fn response(answer: &LambdaAnswer) -> Value {
+    match answer {
+        LambdaAnswer::Response(body) => serde_json::from_str(body).unwrap(),
+        LambdaAnswer::Error(body) => panic!("the invocation failed: {body}"),
+    }
+}
+
+#[track_caller]
+fn error(answer: &LambdaAnswer) -> Value {
+    match answer {
+        LambdaAnswer::Error(body) => serde_json::from_str(body).unwrap(),
+        LambdaAnswer::Response(body) => panic!("the invocation succeeded: {body}"),
+    }
+}
+
+/// A database as Terraform's list gives it.
+fn listed(database: &Database, server: &Server) -> Value {
+    json!({
+        "host": "127.0.0.1", "port": server.port(), "username": "postgres", "password": "secret",
+        "database": database.name(), "ssl_mode": "prefer",
+    })
+}
+
+#[test]
+fn a_schedule_writes_scripts_for_psql_by_day_and_a_warm_container_does_it_again() {
+    let server = Server::major(17);
+    let source = Database::with_fixture(&server, "shop");
+    let dir = tempfile::tempdir().unwrap();
+    let lambda = Lambda::start(&mut function(&[
+        ("PGKEEP_DATABASES", json!([listed(&source, &server)]).to_string()),
+        ("PGKEEP_STORE", format!("{}/postgres-backup", dir.path().display())),
+        ("PGKEEP_KEY", "daily".into()),
+        ("PGKEEP_FORMAT", "plain".into()),
+        ("PGKEEP_COMPRESS", "none".into()),
+    ]));
+    let event = json!({ "source": "aws.events", "detail-type": "Scheduled Event", "detail": {} }).to_string();
+    let first = response(&lambda.invoke(&event, TIME));
+    let second = response(&lambda.invoke("{}", TIME));
+    assert_ne!(first["results"][0]["id"], second["results"][0]["id"]);
+    assert_eq!((&first["ok"], &first["results"][0]["database"]), (&json!(true), &json!(source.name())));
+    let script = first["results"][0]["url"].as_str().unwrap().strip_prefix("file://").unwrap();
+    let layout = format!("/postgres-backup/{0}/", source.name());
+    assert!(script.contains(&layout) && script.ends_with(".sql"), "{script}");
+    let target = Database::create(&server, "target");
+    succeed(Command::new(server.bin_dir().join("psql")).args([
+        "-Xq",
+        "-v",
+        "ON_ERROR_STOP=1",
+        "-f",
+        script,
+        &target.url(),
+    ]));
+    compare_databases(&source, &target).unwrap();
+}
+
+#[test]
+fn one_database_that_fails_fails_the_invocation_after_the_others_ran() {
+    let server = Server::major(16);
+    let (one, two) = (Database::create(&server, "one"), Database::create(&server, "two"));
+    one.psql("create table t as select 1");
+    let dir = tempfile::tempdir().unwrap();
+    let mut gone = listed(&one, &server);
+    gone["database"] = json!("nowhere");
+    gone["password"] = json!("planted-password");
+    let list = json!([gone, listed(&one, &server), listed(&two, &server)]).to_string();
+    let store = dir.path().to_str().unwrap().to_owned();
+    let lambda = Lambda::start(&mut function(&[("PGKEEP_DATABASES", list), ("PGKEEP_STORE", store)]));
+    let told = error(&lambda.invoke("{}", TIME));
+    let message = told["errorMessage"].as_str().unwrap();
+    assert!(message.starts_with("1 of 3 failed") && message.contains("nowhere"), "{message}");
+    assert!(!message.contains("planted-password"), "{message}");
+    let listing = succeed(program().args(["list", "--json", "--store", dir.path().to_str().unwrap()]));
+    let names: Vec<Value> =
+        String::from_utf8(listing).unwrap().lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    assert_eq!(names.len(), 2, "{names:?}");
+}
+
+#[test]
+fn a_backup_that_does_not_end_in_time_is_stopped_before_lambda_ends_it_and_leaves_nothing() {
+    let server = Server::major(15);
+    let source = Database::create(&server, "slow");
+    source.psql("create table t as select generate_series(1, 100) as i");
+    let dir = tempfile::tempdir().unwrap();
+    let lambda = Lambda::start(&mut function(&[
+        ("PGKEEP_DATABASES", json!([listed(&source, &server)]).to_string()),
+        ("PGKEEP_STORE", dir.path().to_str().unwrap().to_owned()),
+        ("PGKEEP_LOCK_TIMEOUT", "0".into()),
+        ("PGKEEP_ESTIMATE", "false".into()),
+    ]));
+    // Somebody holds a table for longer than the function has.
+    let mut holder = Command::new(server.bin_dir().join("psql"))
+        .args(["-Xqc", "begin; lock table t; select pg_sleep(300)", &source.url()])
+        .spawn()
+        .unwrap();
+    let held = "select count(*) from pg_locks where mode = 'AccessExclusiveLock' and granted and relation = 't'::regclass";
+    while source.psql(held).trim() == "0" {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let told = error(&lambda.invoke("{}", Duration::from_secs(25)));
+    holder.kill().unwrap();
+    holder.wait().unwrap();
+    assert!(told["errorMessage"].as_str().unwrap().contains("was stopped"), "{told}");
+    let left = succeed(program().args(["list", "--json", "--store", dir.path().to_str().unwrap()]));
+    assert_eq!(left, b"");
+}
+
+#[test]
+fn an_event_that_makes_no_sense_is_refused_by_field_and_the_next_one_runs() {
+    let dir = tempfile::tempdir().unwrap();
+    let lambda = Lambda::start(&mut function(&[("PGKEEP_STORE", dir.path().to_str().unwrap().to_owned())]));
+    let told = error(&lambda.invoke(r#"{ "rdsInstance": "x", "targetBuket": "b" }"#, TIME));
+    assert_eq!(told["errorType"], "pgkeep.usage");
+    assert!(told["errorMessage"].as_str().unwrap().contains("targetBuket"), "{told}");
+    let told = error(&lambda.invoke("{}", TIME));
+    assert!(told["errorMessage"].as_str().unwrap().contains("no database is configured"), "{told}");
+}

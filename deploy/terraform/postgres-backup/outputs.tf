@@ -1,0 +1,24 @@
+output "function_name" {
+  description = "Name of the function: aws lambda invoke --function-name <this> response.json"
+  value       = module.backup.function_name
+}
+
+output "bucket_name" {
+  description = "Bucket of the backups."
+  value       = module.backup.bucket_name
+}
+
+output "store" {
+  description = "The store's URL: pgkeep list --store <this>."
+  value       = module.backup.store
+}
+
+output "log_group_name" {
+  description = "Log group of the function."
+  value       = module.backup.log_group_name
+}
+
+output "alarm_names" {
+  description = "The alarms."
+  value       = module.backup.alarm_names
+}
