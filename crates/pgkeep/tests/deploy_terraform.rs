@@ -126,8 +126,8 @@ fn several_databases_every_three_hours_as_the_deployment_guide_has_it() {
         .ask(&format!("client('secretsmanager').get_secret_value(SecretId='{secret}')['SecretString']"));
     let list: Value = serde_json::from_str(kept.as_str().unwrap()).unwrap();
     assert_eq!(list[0]["password"], "planted-password");
-    let alarms =
-        deployment.ask("[a['MetricName'] for a in client('cloudwatch').describe_alarms()['MetricAlarms']]");
+    let alarms = deployment
+        .ask("sorted(a['MetricName'] for a in client('cloudwatch').describe_alarms()['MetricAlarms'])");
     assert_eq!(alarms, serde_json::json!(["Duration", "Errors"]));
     bucket_is_safe(&deployment, "my-postgres-backup-storage");
     let rules = deployment
@@ -156,7 +156,7 @@ fn a_supabase_database_every_week_with_an_e_mail_when_it_fails() {
         deployment.ask("client('events').list_rules()['Rules'][0]['ScheduleExpression']"),
         "rate(7 days)"
     );
-    let alarms = deployment.ask("[(a['MetricName'], a['AlarmActions']) for a in client('cloudwatch').describe_alarms()['MetricAlarms']]");
+    let alarms = deployment.ask("sorted((a['MetricName'], a['AlarmActions']) for a in client('cloudwatch').describe_alarms()['MetricAlarms'])");
     let topic = deployment.ask("client('sns').list_topics()['Topics'][0]['TopicArn']");
     assert_eq!(alarms, serde_json::json!([["Errors", [topic]], ["Throttles", [topic]]]));
     let told = deployment

@@ -45,7 +45,7 @@ fn listed(database: &Database, server: &Server) -> Value {
 #[test]
 fn a_schedule_writes_scripts_for_psql_by_day_and_a_warm_container_does_it_again() {
     let server = Server::major(17);
-    let source = Database::with_fixture(&server, "shop");
+    let source = support::shop::shop(17);
     let dir = tempfile::tempdir().unwrap();
     let lambda = Lambda::start(&mut function(&[
         ("PGKEEP_DATABASES", json!([listed(&source, &server)]).to_string()),
