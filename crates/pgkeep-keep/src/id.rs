@@ -1,27 +1,30 @@
 //! Names of backups and of their objects.
 
 use std::fmt;
-use std::hash::{BuildHasher, Hasher, RandomState};
+use std::hash::{BuildHasher, RandomState};
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use jiff::Timestamp;
 
 /// Length of `20261121T013000Z-3f9a1c`.
 const ID_LEN: usize = 23;
 
-/// A backup's id: UTC time of its start and six random hexadecimal digits, `20261121T013000Z-3f9a1c`. Ids sort by
-/// time.
+/// A backup's id, `20261121T013000Z-3f9a1c`: the UTC time of its start, then three hexadecimal digits for the 4096th of the
+/// second and three random ones. Ids sort by time.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct BackupId(String);
 
 impl BackupId {
     /// A new id for a run that starts now.
     pub fn new(now: Timestamp) -> BackupId {
-        // RandomState is seeded by the system for every instance: unpredictable enough to tell two runs of the
-        // same second apart, which is all that is asked.
-        let mut hasher = RandomState::new().build_hasher();
-        hasher.write_u32(std::process::id());
-        let random = hasher.finish() & 0x00ff_ffff;
-        BackupId(format!("{}-{random:06x}", now.strftime("%Y%m%dT%H%M%SZ")))
+        // RandomState is seeded by the system: unpredictable enough to tell processes apart that begin in the same moment,
+        // which is all that is asked. Within one process the count does it.
+        static FIRST: LazyLock<u64> = LazyLock::new(|| RandomState::new().hash_one(std::process::id()));
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let random = FIRST.wrapping_add(COUNT.fetch_add(1, Ordering::Relaxed)) & 0xfff;
+        let part = i64::from(now.subsec_nanosecond()).rem_euclid(1_000_000_000) * 4096 / 1_000_000_000;
+        BackupId(format!("{}-{part:03x}{random:03x}", now.strftime("%Y%m%dT%H%M%SZ")))
     }
 
     /// An id as text says it. Whoever renames a backup's files gives it an id of his own, so any text is one.
@@ -111,6 +114,8 @@ mod tests {
         let early: Timestamp = "2026-11-21T01:30:00Z".parse().unwrap();
         let late: Timestamp = "2026-11-21T01:30:01Z".parse().unwrap();
         assert!(BackupId::new(early) < BackupId::new(late));
+        let soon: Timestamp = "2026-11-21T01:30:00.001Z".parse().unwrap();
+        assert!(BackupId::new(early) < BackupId::new(soon));
         assert_ne!(BackupId::new(early), BackupId::new(early));
         assert!(BackupId::new(early).as_str().starts_with("20261121T013000Z-"));
     }

@@ -1,16 +1,18 @@
 //! What the stores have: the daemon's recovery points. The stores are the truth; this only looks.
 
 use std::collections::{BTreeMap, HashMap};
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use jiff::Timestamp;
 use pgkeep_keep::retention::{Policy, plan};
+use pgkeep_keep::sync::{self, Action, Side};
 use pgkeep_keep::{BackupId, Catalogue, Listed, Summary};
 use pgkeep_store::Store;
 
 use crate::error::Result;
-use crate::fleet::Member;
+use crate::fleet::{Member, StoreUrl};
 use crate::orders::Word;
 use crate::run::{PointState, RecoveryPoint};
 use crate::shared::Shared;
@@ -131,7 +133,7 @@ fn points(
     stores: &BTreeMap<&str, Option<Found>>,
     now: Timestamp,
 ) -> Option<Vec<RecoveryPoint>> {
-    let answered: Vec<_> = member
+    let answered: Vec<(&StoreUrl, &Found)> = member
         .stores
         .iter()
         .filter_map(|store| Some((store, stores.get(store.url.as_str())?.as_ref()?)))
@@ -141,9 +143,7 @@ fn points(
     }
     let mut points: BTreeMap<(BackupId, String), RecoveryPoint> = BTreeMap::new();
     for (store, found) in &answered {
-        let below = format!("{}/", member.kept_as);
-        let of_member = |l: &Listed| l.name == member.kept_as || l.name.starts_with(&below);
-        let own: Vec<&(Listed, Summary)> = found.iter().filter(|(l, _)| of_member(l)).collect();
+        let own: Vec<&(Listed, Summary)> = found.iter().filter(|(l, _)| is_of(member, l)).collect();
         let kept = kept(&own, &store.retention, now);
         for ((listed, summary), kept) in own.iter().zip(kept) {
             let point = points
@@ -160,16 +160,37 @@ fn points(
             }
         }
     }
-    let names: Vec<String> = answered.iter().map(|(store, _)| store.name.clone()).collect();
-    Some(
-        points
-            .into_values()
-            .map(|mut point| {
-                point.missing = names.iter().filter(|n| !point.stores.contains(n)).cloned().collect();
-                point
-            })
-            .collect(),
-    )
+    for (id, name, store) in lacking(member, &answered, now) {
+        if let Some(point) = points.get_mut(&(id, name)) {
+            point.missing.push(store);
+        }
+    }
+    Some(points.into_values().collect())
+}
+
+/// The copies that were never made or were lost; not those that a store's own retention would not keep.
+fn lacking(
+    member: &Member,
+    answered: &[(&StoreUrl, &Found)],
+    now: Timestamp,
+) -> Vec<(BackupId, String, String)> {
+    let side = |(_, found): &(&StoreUrl, &Found)| {
+        let own = found.iter().filter(|(l, _)| is_of(member, l)).cloned();
+        let (listed, summaries): (Vec<_>, Vec<_>) = own.map(|(l, s)| (l, Ok(s))).unzip();
+        Side::by_manifests(&listed, &summaries)
+    };
+    let sides: Vec<Side> = answered.iter().map(side).collect();
+    let everywhere: Vec<usize> = (0..sides.len()).collect();
+    let policy = |i: usize, _: &str| Ok::<Policy, Infallible>(answered[i].0.retention.clone());
+    let steps = sync::plan(&sides, &everywhere, &everywhere, &|_| true, &policy, now).unwrap_or_default();
+    let lost = steps.into_iter().filter(|s| matches!(s.action, Action::Copy(_) | Action::NoSource));
+    lost.map(|s| (s.backup.id, s.backup.name, answered[s.to].0.name.clone())).collect()
+}
+
+/// Whether a backup is one of this database, or of one of its server's.
+fn is_of(member: &Member, listed: &Listed) -> bool {
+    let rest = listed.name.strip_prefix(&member.kept_as);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 fn new_point(member: &Member, listed: &Listed, summary: &Summary) -> RecoveryPoint {
@@ -201,4 +222,58 @@ fn kept(backups: &[&(Listed, Summary)], policy: &Policy, now: Timestamp) -> Vec<
         going.extend(plan.deletions().map(|d| (name, d.backup.id.clone())));
     }
     backups.iter().map(|(l, _)| !going.contains(&(l.name.as_str(), l.id.clone()))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use pgkeep_keep::Sidecars;
+
+    use super::*;
+
+    /// A backup of the name `shop` at an hour of one day.
+    fn backup(hour: u32) -> (Listed, Summary) {
+        let at: Timestamp = format!("2026-11-24T{hour:02}:00:00Z").parse().unwrap();
+        let (name, id) = BackupId::of_manifest_key("shop/x.manifest.json").unwrap();
+        let id = BackupId::of_manifest_key(&format!("shop/{id}{hour:02}.manifest.json")).unwrap().1;
+        let json = serde_json::json!({
+            "database": { "name": "shop", "encoding": "UTF8" },
+            "started": at, "finished": at, "snapshot_time": at, "key": "k", "size": 1, "tables": 1, "rows": 1, "bytes": 1,
+            "encrypted": false, "compression": "zstd", "server_version": "17",
+        });
+        let summary = serde_json::from_value(json).unwrap();
+        let listed = Listed {
+            name: name.to_owned(),
+            id,
+            committed: at,
+            manifest_size: 1,
+            etag: None,
+            sidecars: Sidecars::default(),
+        };
+        (listed, summary)
+    }
+
+    #[test]
+    fn a_copy_that_retention_removed_is_not_missing_and_one_that_was_lost_is() {
+        let store = |name: &str, last: Option<u32>| StoreUrl {
+            name: name.into(),
+            url: name.into(),
+            retention: Policy { last, ..Policy::default() },
+        };
+        let member = Member {
+            name: "shop".into(),
+            kept_as: "shop".into(),
+            host: "h".into(),
+            stores: vec![store("a", None), store("b", Some(1))],
+            production: false,
+        };
+        let missing = |a: &[u32], b: &[u32]| -> Vec<Vec<String>> {
+            let found = |hours: &[u32]| Some(hours.iter().map(|h| backup(*h)).collect::<Found>());
+            let stores = BTreeMap::from([("a", found(a)), ("b", found(b))]);
+            let points = points(&member, &stores, "2026-11-24T12:00:00Z".parse().unwrap()).unwrap();
+            points.into_iter().map(|p| p.missing).collect()
+        };
+        assert_eq!(missing(&[1, 2], &[2]), [vec![], Vec::<String>::new()]);
+        assert_eq!(missing(&[1, 2], &[1]), [vec![], vec!["b".to_owned()]]);
+        assert_eq!(missing(&[2], &[1, 2]), [vec!["a".to_owned()], vec![]]);
+    }
 }

@@ -56,7 +56,9 @@ fn a_schedule_writes_scripts_for_psql_by_day_and_a_warm_container_does_it_again(
     ]));
     let event = json!({ "source": "aws.events", "detail-type": "Scheduled Event", "detail": {} }).to_string();
     let first = response(&lambda.invoke(&event, TIME));
-    let second = response(&lambda.invoke("{}", TIME));
+    // A key of its own: `daily` tells backups apart by the second.
+    let by_id = json!({ "options": { "key": "{database}/{id}.{ext}" } }).to_string();
+    let second = response(&lambda.invoke(&by_id, TIME));
     assert_ne!(first["results"][0]["id"], second["results"][0]["id"]);
     assert_eq!((&first["ok"], &first["results"][0]["database"]), (&json!(true), &json!(source.name())));
     let script = first["results"][0]["url"].as_str().unwrap().strip_prefix("file://").unwrap();
