@@ -9,11 +9,8 @@ install_aws() {
     say "an AWS emulator ($aws_wanted)"
     local stage
     stage=$(mktemp -d "$cache/stage.XXXXXX")
-    # --target also keeps clear of PEP 668: nothing is put into the system's Python.
     # shellcheck disable=SC2086
-    python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --only-binary=:all: \
-        --target "$stage/aws" $aws_wanted >"$cache/aws.log" 2>&1 ||
-        { tail -n 20 "$cache/aws.log" >&2; die "installing the AWS emulator failed"; }
+    pip_into "$stage/aws" "$cache/aws.log" --only-binary=:all: $aws_wanted
     echo "$aws_wanted" >"$stage/aws/.version"
     rm -rf "$aws_packages"
     mv "$stage/aws" "$aws_packages"

@@ -60,3 +60,12 @@ free_port() {
         return
     done
 }
+
+# pip_into FOLDER LOG PACKAGE-OR-OPTION… : Python packages into a folder of their own. --target keeps clear of PEP 668: nothing
+# is put into the system's Python.
+pip_into() {
+    local folder=$1 log=$2
+    shift 2
+    python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --target "$folder" "$@" \
+        >>"$log" 2>&1 || { tail -n 20 "$log" >&2; die "installing $* failed"; }
+}

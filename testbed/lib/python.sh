@@ -8,8 +8,6 @@ install_python_packages() {
     [ "$(cat "$aws_packages/.more-version" 2>/dev/null)" = "$python_wanted" ] && return
     say "further Python packages ($python_wanted)"
     # shellcheck disable=SC2086
-    python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-deps \
-        --target "$aws_packages" $python_wanted >"$cache/python.log" 2>&1 ||
-        { tail -n 20 "$cache/python.log" >&2; die "installing Python packages failed"; }
+    pip_into "$aws_packages" "$cache/python.log" --no-deps $python_wanted
     echo "$python_wanted" >"$aws_packages/.more-version"
 }

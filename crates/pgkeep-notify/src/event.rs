@@ -96,6 +96,19 @@ impl EventKind {
     }
 }
 
+/// Takes an error's text apart into the lines that say what and why, and its hints.
+pub fn said_and_hints(error: &str) -> (Vec<&str>, Vec<&str>) {
+    const HINT: &str = "hint: ";
+    let (hints, said): (Vec<&str>, Vec<&str>) =
+        error.lines().map(str::trim).filter(|l| !l.is_empty()).partition(|l| l.starts_with(HINT));
+    (said, hints.into_iter().filter_map(|l| l.strip_prefix(HINT)).collect())
+}
+
+/// Lines as one text; nothing where there are none.
+pub fn joined(lines: &[&str], between: &str) -> Option<String> {
+    (!lines.is_empty()).then(|| lines.join(between))
+}
+
 impl Event {
     /// A made-up one, to try a channel with.
     pub fn sample(kind: EventKind, at: Timestamp) -> Event {

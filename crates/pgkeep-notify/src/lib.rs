@@ -22,7 +22,7 @@ pub use channel::Channel;
 pub use channels::{COMMON, Field, KINDS, Kind, kind};
 pub use delivery::{Listener, Notifications};
 pub use error::{Retry, SendError};
-pub use event::{Event, EventKind};
+pub use event::{Event, EventKind, joined, said_and_hints};
 pub use message::{Message, Severity};
 pub use rules::Rules;
 pub use settings::Settings;

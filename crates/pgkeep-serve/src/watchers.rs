@@ -6,7 +6,7 @@ mod log;
 mod notify;
 mod telemetry;
 
-pub use audit::{AuditLog, Broken, verify};
+pub use audit::AuditLog;
 pub use cloudwatch::CloudWatch;
 pub use log::RunLog;
 pub use notify::Notifier;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 use jiff::Timestamp;
-use pgkeep_notify::{Channel, Event, EventKind, Notifications, Settings};
+use pgkeep_notify::{Channel, Event, EventKind, Notifications, Settings, joined, said_and_hints};
 
 use crate::config::expand::expand;
 use crate::config::{ChannelEntry, Config, Value, keys};
@@ -148,7 +148,7 @@ fn entry<'c>(name: &str, config: &'c Config) -> Result<&'c ChannelEntry> {
 }
 
 fn event(kind: EventKind, task: &str, database: Option<&str>, failure: Option<&Failure>) -> Event {
-    let (why, hint) = failure.map(|f| split(&f.message)).unwrap_or_default();
+    let (said, hints) = failure.map(|f| said_and_hints(&f.message)).unwrap_or_default();
     let summary = match kind {
         EventKind::Started => format!("pgkeep {task} has begun."),
         EventKind::Success => format!("pgkeep {task} succeeded."),
@@ -164,17 +164,9 @@ fn event(kind: EventKind, task: &str, database: Option<&str>, failure: Option<&F
         task: task.to_owned(),
         at: Timestamp::now(),
         summary,
-        why: Some(why).filter(|w| !w.is_empty()),
-        hint: Some(hint).filter(|h| !h.is_empty()),
+        why: joined(&said, "\n"),
+        hint: joined(&hints, "\n"),
         log: None,
         facts: Vec::new(),
     }
-}
-
-/// An error's words, and its hints.
-fn split(message: &str) -> (String, String) {
-    let hint = |line: &str| line.trim_start().strip_prefix("hint: ").map(str::to_owned);
-    let hints: Vec<String> = message.lines().filter_map(hint).collect();
-    let why: Vec<&str> = message.lines().filter(|line| hint(line).is_none()).collect();
-    (why.join("\n"), hints.join("\n"))
 }

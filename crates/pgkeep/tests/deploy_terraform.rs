@@ -140,7 +140,8 @@ fn several_databases_every_three_hours_as_the_deployment_guide_has_it() {
     );
     assert_eq!(rule("clean-versions")["NoncurrentVersionExpiration"]["NoncurrentDays"], 30);
     let refused = deployment.run(&["destroy", "-auto-approve", "-input=false"]);
-    assert!(!refused.status.success(), "the bucket is protected");
+    let told = String::from_utf8_lossy(&refused.stderr);
+    assert!(!refused.status.success() && told.contains("prevent_destroy"), "the bucket is protected: {told}");
 }
 
 #[test]

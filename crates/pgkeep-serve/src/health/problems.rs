@@ -1,5 +1,6 @@
 //! What is wrong with a database, in words for people.
 
+use pgkeep_notify::{joined, said_and_hints};
 use serde::Serialize;
 
 use super::Health;
@@ -49,11 +50,8 @@ impl Problem {
 
 /// Takes an error's text apart into what it says and its hint.
 pub(crate) fn split_hint(error: &str) -> (Option<String>, Option<String>) {
-    let (hints, said): (Vec<&str>, Vec<&str>) =
-        error.lines().map(str::trim).filter(|l| !l.is_empty()).partition(|l| l.starts_with("hint: "));
-    let joined = |lines: Vec<&str>| (!lines.is_empty()).then(|| lines.join(" "));
-    let hints = hints.into_iter().filter_map(|l| l.strip_prefix("hint: ")).collect();
-    (joined(said), joined(hints))
+    let (said, hints) = said_and_hints(error);
+    (joined(&said, " "), joined(&hints, " "))
 }
 
 /// The worst first.

@@ -70,6 +70,18 @@ impl History {
         let found = self.told(rows.and_then(Iterator::collect::<rusqlite::Result<Vec<_>>>))?;
         Ok(found.into_iter().flatten().collect())
     }
+
+    /// Forgets deleted recovery points that were begun before this time; they are kept so long for trends alone.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn forget_points(&self, before: Timestamp) -> Result<usize> {
+        let done = self.lock().execute(
+            "DELETE FROM points WHERE state = 'deleted' AND started < ?1",
+            params![before.as_millisecond()],
+        );
+        self.told(done)
+    }
 }
 
 fn of_row(row: &Row<'_>) -> rusqlite::Result<Option<RecoveryPoint>> {

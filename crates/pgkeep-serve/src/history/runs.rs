@@ -121,6 +121,24 @@ impl History {
         Ok(found.into_iter().flatten().collect())
     }
 
+    /// How many runs due since then are in which state, by database (empty where they are about none) and kind.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn run_counts(&self, since: Timestamp) -> Result<Vec<(String, String, String, u64)>> {
+        let connection = self.lock();
+        let mut statement = self.told(connection.prepare_cached(
+            "SELECT coalesce(database, ''), kind, state, count(*) FROM runs WHERE scheduled >= ?1
+             GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
+        ))?;
+        let of_row = |row: &Row<'_>| {
+            let many = u64::try_from(row.get::<_, i64>(3)?).unwrap_or(0);
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, many))
+        };
+        let rows = statement.query_map(params![since.as_millisecond()], of_row);
+        self.told(rows.and_then(Iterator::collect))
+    }
+
     /// Forgets runs that were over before this time; each task keeps its last one.
     ///
     /// # Errors

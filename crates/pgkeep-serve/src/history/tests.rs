@@ -102,6 +102,9 @@ fn runs_are_found_by_what_is_asked_for() {
     );
     let last: Vec<RunId> = history.last_runs().unwrap().into_iter().map(|r| r.id).collect();
     assert_eq!(last, [RunId("a/backup-10".into())]);
+    let counts = history.run_counts(at(10)).unwrap();
+    let count = |task: &str, state: &str, n| (task.to_owned(), "backup".to_owned(), state.to_owned(), n);
+    assert_eq!(counts, [count("a", "failed", 1), count("a", "skipped", 1), count("b", "in_progress", 1)]);
     assert_eq!(history.forget_runs(at(1000)).unwrap(), 2);
     assert_eq!(seconds(RunFilter::default()), [20, 15]);
 }
@@ -113,4 +116,7 @@ fn a_recovery_point_that_the_store_has_no_more_is_deleted_and_stays_known() {
     history.put_points("shop", &[point("2", 9)]).unwrap();
     let states: Vec<PointState> = history.points(None).unwrap().into_iter().map(|p| p.state).collect();
     assert_eq!(states, [PointState::Stored, PointState::Deleted]);
+    assert_eq!(history.forget_points(at(0)).unwrap(), 0);
+    assert_eq!(history.forget_points(at(100)).unwrap(), 1, "what is stored stays");
+    assert_eq!(history.points(None).unwrap(), [point("2", 9)]);
 }

@@ -226,7 +226,8 @@ impl Heart<'_> {
                 sweep_at = Instant::now() + Duration::from_secs(24 * 3600);
                 self.runner.forget_logs(LOG_DAYS);
                 let oldest = now.saturating_sub(SignedDuration::from_hours(24 * i64::from(RUN_DAYS)));
-                self.keep(self.shared.history.forget_runs(oldest.unwrap_or(Timestamp::MIN)).map(drop));
+                let (history, oldest) = (&self.shared.history, oldest.unwrap_or(Timestamp::MIN));
+                self.keep(history.forget_runs(oldest).and_then(|_| history.forget_points(oldest)).map(drop));
             }
             self.write_status(now);
             // The first word may take a while; those that have come meanwhile are taken with it.

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use jiff::Timestamp;
-use pgkeep_notify::{Event, EventKind};
+use pgkeep_notify::{Event, EventKind, joined, said_and_hints};
 
 use crate::fleet::TaskKind;
 use crate::run::{Run, RunState};
@@ -29,27 +29,24 @@ impl Teller {
 
     /// A run is over, and no further try follows.
     pub(super) fn ended(&mut self, run: &Run, now: Timestamp) -> Option<Event> {
-        let (kind, words) = match (run.state, run.kind) {
-            (RunState::Completed, _) if self.failed.remove(&run.task) => {
-                (EventKind::Recovered, "succeeded again")
+        let words = match run.state {
+            RunState::Completed if self.failed.remove(&run.task) => {
+                return Some(event(EventKind::Recovered, run, now, "succeeded again"));
             }
-            (RunState::Completed, _) => (EventKind::Success, "succeeded"),
-            (RunState::Degraded, TaskKind::Drill) => (EventKind::DrillFailed, "could not prove everything"),
-            (RunState::Degraded, _) => {
+            RunState::Completed => "succeeded",
+            RunState::Degraded if run.kind == TaskKind::Drill => "could not prove everything",
+            RunState::Degraded => {
                 self.failed.remove(&run.task);
-                (EventKind::CopyDegraded, "succeeded, but a copy is missing")
+                "succeeded, but a copy is missing"
             }
-            (RunState::Failed, kind) => {
+            RunState::Failed => {
                 self.failed.insert(run.task.clone());
-                let event = match kind {
-                    TaskKind::Drill => EventKind::DrillFailed,
-                    TaskKind::Prune => EventKind::RetentionBlocked,
-                    _ => EventKind::Failure,
-                };
-                (event, "failed")
+                "failed"
             }
-            (RunState::Skipped | RunState::Scheduled | RunState::InProgress, _) => return None,
+            RunState::Skipped | RunState::Scheduled | RunState::InProgress => return None,
         };
+        // A run that was stopped, or never began, has no exit code.
+        let kind = EventKind::of_exit(run.kind.as_str(), run.exit_code.unwrap_or(1));
         Some(event(kind, run, now, words))
     }
 
@@ -118,10 +115,8 @@ fn event(kind: EventKind, run: &Run, now: Timestamp, words: &str) -> Event {
 
 /// An error's words without its hints, and the hints.
 fn apart(error: &str) -> (Option<String>, Option<String>) {
-    let (hints, why): (Vec<&str>, Vec<&str>) =
-        error.lines().map(str::trim).partition(|line| line.starts_with("hint: "));
-    let some = |lines: Vec<&str>| (!lines.is_empty()).then(|| lines.join("\n"));
-    (some(why), some(hints.iter().map(|h| h.trim_start_matches("hint: ")).collect()))
+    let (said, hints) = said_and_hints(error);
+    (joined(&said, "\n"), joined(&hints, "\n"))
 }
 
 /// Figures of the result.

@@ -1,7 +1,6 @@
 //! `/metrics`, in the text format of Prometheus (<https://prometheus.io/docs/instrumenting/exposition_formats/>). Names and
 //! meanings are a contract, documented in `docs/monitoring.md`.
 
-use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use jiff::Timestamp;
@@ -9,7 +8,6 @@ use jiff::Timestamp;
 use crate::error::Result;
 use crate::fleet::TaskKind;
 use crate::health::{Health, Severity};
-use crate::history::RunFilter;
 use crate::run::{Run, RunState};
 use crate::shared::Shared;
 
@@ -91,23 +89,19 @@ pub(super) fn text(shared: &Shared) -> Result<String> {
 }
 
 fn runs(shared: &Shared, out: &mut Metrics) -> Result<()> {
-    let mut counts: BTreeMap<(String, &str, &str), f64> = BTreeMap::new();
-    let mut open = 0.0;
-    for run in shared.history.runs(&RunFilter { since: Some(shared.began), ..RunFilter::default() })? {
-        match run.state {
-            RunState::InProgress => open += 1.0,
-            state if state.is_over() => {
-                let key = (run.database.unwrap_or_default(), run.kind.as_str(), state.as_str());
-                *counts.entry(key).or_default() += 1.0;
-            }
-            _ => {}
-        }
-    }
-    let counts = counts.iter().map(|((database, kind, state), n)| {
-        (vec![("database", database.as_str()), ("kind", *kind), ("state", *state)], *n)
-    });
+    let all = shared.history.run_counts(shared.began)?;
+    let of = |state: &str| RunState::of(state);
+    let counts = all.iter().filter(|(_, _, state, _)| of(state).is_some_and(RunState::is_over)).map(
+        |(database, kind, state, n)| {
+            let labels =
+                vec![("database", database.as_str()), ("kind", kind.as_str()), ("state", state.as_str())];
+            (labels, *n as f64)
+        },
+    );
+    let open =
+        all.iter().filter(|(_, _, state, _)| of(state) == Some(RunState::InProgress)).map(|(.., n)| *n);
     out.family("pgkeep_runs_total", "counter", "Runs that ended since pgkeep began.", counts.collect());
-    out.gauge("pgkeep_runs_in_progress", "Runs that run now.", vec![(vec![], open)]);
+    out.gauge("pgkeep_runs_in_progress", "Runs that run now.", vec![(vec![], open.sum::<u64>() as f64)]);
     Ok(())
 }
 

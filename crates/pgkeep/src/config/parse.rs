@@ -127,7 +127,7 @@ impl Reader<'_> {
                     DeValue::Boolean(is) => database.production = *is,
                     _ => self.problem(start, "\"production\" is true or false".into()),
                 },
-                "password" => match password(entry.1.into_inner()) {
+                "password" => match password("password", entry.1.into_inner()) {
                     Ok(source) => database.password = Some(source),
                     Err(why) => self.problem(start, why),
                 },
@@ -231,25 +231,26 @@ impl Reader<'_> {
     }
 }
 
-fn password(value: DeValue<'_>) -> Result<PasswordSource, String> {
-    const FORMS: &str = "\"password\" is one of { file = … }, { command = … }, { env = … }, { secret = … }, \
+/// A secret by reference.
+fn password(key: &str, value: DeValue<'_>) -> Result<PasswordSource, String> {
+    const FORMS: &str = "is one of { file = … }, { command = … }, { env = … }, { secret = … }, \
                          { parameter = … }, { iam = true }, the last three with region = … if need be";
     let source = Value::deserialize(toml::de::ValueDeserializer::from(Spanned::new(0..0, value)))
         .ok()
         .filter(|v| v.is_table())
         .and_then(|v| PasswordSource::deserialize(v).ok());
     match source {
-        Some(PasswordSource::Iam { iam: false, .. }) | None => Err(FORMS.into()),
+        Some(PasswordSource::Iam { iam: false, .. }) | None => Err(format!("\"{key}\" {FORMS}")),
         Some(source) => Ok(source),
     }
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
     #[track_caller]
-    fn wrong(text: &str) -> Vec<(usize, String)> {
+    pub(in crate::config) fn wrong(text: &str) -> Vec<(usize, String)> {
         parse(text).unwrap_err().into_iter().map(|p| (p.line, p.what)).collect()
     }
 

@@ -1,6 +1,8 @@
 //! A connection string to which parameters are added. What it means is the engine's business; here only which parameters
 //! it names.
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
 /// A URL or `key=value` pairs.
 pub(super) struct ConnString {
     text: String,
@@ -29,7 +31,7 @@ impl ConnString {
     pub(super) fn set(&mut self, key: &str, value: &str) {
         if self.url {
             self.text.push(if self.text.contains('?') { '&' } else { '?' });
-            self.text.push_str(&format!("{key}={}", percent_encode(value)));
+            self.text.push_str(&format!("{key}={}", utf8_percent_encode(value, RESERVED)));
         } else {
             let quoted = value.replace('\\', "\\\\").replace('\'', "\\'");
             self.text.push_str(&format!(" {key}='{quoted}'"));
@@ -69,10 +71,7 @@ impl ConnString {
 }
 
 /// RFC 3986, section 2.3: what is not unreserved.
-fn percent_encode(text: &str) -> String {
-    let plain = |b: &u8| b.is_ascii_alphanumeric() || b"-._~".contains(b);
-    text.bytes().map(|b| if plain(&b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
-}
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 #[cfg(test)]
 mod tests {

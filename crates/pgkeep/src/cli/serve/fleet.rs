@@ -108,14 +108,7 @@ impl<T: Clone> Same<T> {
 fn tasks(member: &Member, settings: &Settings, own: &Settings, options: &Options) -> Result<Vec<Task>> {
     let is_server = settings.get("all").is_some_and(|all| all.concat() == "true");
     let mut tasks = Vec::new();
-    for kind in [
-        TaskKind::Backup,
-        TaskKind::Drill,
-        TaskKind::Verify,
-        TaskKind::Prune,
-        TaskKind::Sync,
-        TaskKind::Restore,
-    ] {
+    for kind in TaskKind::ALL.into_iter().filter(|kind| *kind != TaskKind::Rds) {
         // A drill is of one database's backup, and a server's databases each have their own.
         let has_one = !is_server || !matches!(kind, TaskKind::Drill | TaskKind::Restore);
         if !has_one || (kind == TaskKind::Sync && member.stores.len() < 2) {

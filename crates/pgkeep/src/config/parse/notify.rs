@@ -67,10 +67,9 @@ fn values(field: &Field, value: Spanned<DeValue<'_>>) -> Result<Vec<Value>, Stri
             .map(|value| text(value.get_ref()))
             .collect::<Option<_>>()
             .ok_or_else(|| format!("\"{name}\" is a list of strings")),
-        table @ DeValue::Table(_) if field.secret && !field.list => match password(table) {
-            Ok(source) => Ok(vec![Value::Source(source)]),
-            Err(why) => Err(why.replace("\"password\"", &format!("\"{name}\""))),
-        },
+        table @ DeValue::Table(_) if field.secret && !field.list => {
+            password(name, table).map(|source| vec![Value::Source(source)])
+        }
         one => text(&one).map(|value| vec![value]).ok_or_else(|| match (field.list, field.secret) {
             (true, _) => format!("\"{name}\" is a list of strings"),
             (false, true) => format!("\"{name}\" is a string, or a reference such as {{ file = … }}"),
@@ -81,12 +80,8 @@ fn values(field: &Field, value: Spanned<DeValue<'_>>) -> Result<Vec<Value>, Stri
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::wrong;
     use crate::config::parse;
-
-    #[track_caller]
-    fn wrong(text: &str) -> Vec<(usize, String)> {
-        parse(text).unwrap_err().into_iter().map(|p| (p.line, p.what)).collect()
-    }
 
     #[test]
     fn a_channels_keys_are_those_of_its_type_and_no_mistake_repeats_a_value() {
