@@ -5,10 +5,14 @@ use std::time::{Duration, Instant};
 
 use crate::backend::Sink;
 use crate::error::Result;
+use crate::runtime::is_stopping;
 use crate::types::Finished;
 
 /// What may pass at once after a pause: a twentieth of a second's worth.
 const BURST: Duration = Duration::from_millis(50);
+
+/// A stop is looked for so often while bytes wait: who is to end need not be held back.
+const LOOK_UP: Duration = Duration::from_millis(100);
 
 /// One direction of a store, shared by everybody who uses it.
 #[derive(Debug)]
@@ -34,7 +38,12 @@ impl Pace {
             *ready = next;
             wait
         };
-        (self.sleep)(wait);
+        let mut left = wait;
+        while !left.is_zero() && !is_stopping() {
+            let part = left.min(LOOK_UP);
+            (self.sleep)(part);
+            left -= part;
+        }
     }
 }
 

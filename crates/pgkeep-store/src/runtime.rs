@@ -45,10 +45,15 @@ pub(crate) fn run<T: Send + 'static>(work: impl Future<Output = Result<T>> + Sen
 
 static STOP: OnceLock<Arc<AtomicBool>> = OnceLock::new();
 
-/// Lets reads of ranges, and nothing else, end soon after this flag is raised: a store that stalls would hold up a stop
+/// Lets reads of ranges, and waits for the sake of a rate, end soon after this flag is raised: a store that stalls would hold up a stop
 /// until its time budget is used up. Said once for the process; cleaning up is not affected.
 pub fn interrupt_reads(flag: Arc<AtomicBool>) {
     let _ = STOP.set(flag);
+}
+
+/// Whether that flag is raised.
+pub(crate) fn is_stopping() -> bool {
+    STOP.get().is_some_and(|stop| stop.load(Ordering::Relaxed))
 }
 
 /// [`run`] for a read that [`interrupt_reads`] may end.

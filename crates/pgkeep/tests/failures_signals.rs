@@ -215,5 +215,12 @@ fn a_backup_that_takes_longer_than_it_may_fails_and_leaves_nothing() {
     place.is_clean();
     place.backup(&source.url(), &["--max-duration", "1h"]).ok();
     place.holds_one_backup();
+    // An upload that is held back hears it late, and is no backup either.
+    let slow = Place::bucket();
+    let url = format!("{}&upload-rate=500kB", slow.url());
+    let source = noise(&Server::major(18), 60_000);
+    let to = ["backup", &source.url(), "--to", &url, "--max-duration", "1s"];
+    slow.ran(&to).failed(1, &["not done after 1 s"]);
+    slow.is_clean();
     place.backup(&source.url(), &["--max-duration", "soon"]).failed(2, &["--max-duration soon", "5m"]);
 }

@@ -110,6 +110,8 @@ impl BackupJob<'_> {
         let written = self.write_into(&store, id, key, progress, cancel);
         copies.lose(&mirror.lost(), progress);
         let Written { mut report, object, files, globals } = written?;
+        // An upload that is held back does not hear a stop before its block is through.
+        cancel.check()?;
         if let Some(warning) = keys::warning(self.recipients.len()) {
             progress.note(warning.clone());
             report.notes.push(warning);

@@ -14,7 +14,7 @@ pub(crate) use holdings::{Holding, Holdings};
 #[derive(Args, Debug, Clone, Default)]
 pub(crate) struct StoreFlags {
     /// The store: a URL, a folder, or a configured name; several are looked through in this order [default: the
-    /// configured store, else ./backups]
+    /// configured ones, those of all databases together, else ./backups]
     #[arg(long, visible_alias = "from", value_name = "STORE")]
     pub(crate) store: Vec<String>,
 }
@@ -22,7 +22,18 @@ pub(crate) struct StoreFlags {
 impl StoreFlags {
     /// The stores that are meant, in their order; none is opened yet.
     pub(crate) fn named(&self, config: &Config) -> Result<Vec<StoreName>> {
-        named(&self.store, config)
+        if !self.store.is_empty() || config.databases.is_empty() {
+            return named(&self.store, config);
+        }
+        let mut all: Vec<StoreName> = Vec::new();
+        for database in config.databases.keys() {
+            for store in of_database(database, config)? {
+                if all.iter().all(|s| s.url != store.url) {
+                    all.push(store);
+                }
+            }
+        }
+        Ok(all)
     }
 }
 
@@ -83,6 +94,19 @@ fn one(word: &str, config: &Config) -> Result<StoreName> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn without_a_word_the_stores_of_all_databases_are_looked_through() {
+        let urls = |text: &str| -> Vec<String> {
+            let config = crate::config::parse(text).unwrap();
+            StoreFlags::default().named(&config).unwrap().into_iter().map(|s| s.url).collect()
+        };
+        let own = "[stores.far]\nurl = 's3://b/p'\n[databases.a]\nurl = 'x'\nstore = ['/near', 'far']\n\
+                   [databases.b]\nurl = 'x'\nstore = 'far'";
+        assert_eq!(urls(own), ["/near", "s3://b/p"]);
+        assert_eq!(urls("[databases.a]\nurl = 'x'"), ["./backups"]);
+        assert_eq!(urls(""), ["./backups"]);
+    }
 
     #[test]
     fn a_configured_name_leads_to_its_url_and_a_mistyped_one_is_told() {
