@@ -22,6 +22,15 @@ pub(crate) struct Key {
     pub(crate) of_store: bool,
     /// Whether it stands in `[defaults]` alone.
     pub(crate) of_daemon: bool,
+    /// The one command that has this option; `None` where several have it.
+    pub(crate) command: Option<&'static str>,
+}
+
+impl Key {
+    /// What it is called in `[drill]`, where only what is about drills can stand: without `drill_` before it.
+    pub(crate) fn in_drill(&self) -> Option<&str> {
+        self.name.strip_prefix("drill_").or((self.command == Some("drill")).then_some(&self.name))
+    }
 }
 
 /// What a key's value is.
@@ -74,14 +83,16 @@ pub(crate) fn kind(arg: &Arg) -> Kind {
 /// Every key.
 pub(crate) fn all(program: &Command) -> Vec<Key> {
     let mut keys: Vec<Key> = Vec::new();
-    for arg in CONFIGURABLE.iter().filter_map(|c| program.find_subcommand(c)).flat_map(Command::get_arguments)
-    {
+    let options = CONFIGURABLE.iter().filter_map(|c| Some((*c, program.find_subcommand(c)?)));
+    for (command, arg) in options.flat_map(|(c, program)| program.get_arguments().map(move |a| (c, a))) {
         for name in names(arg) {
-            if keys.iter().all(|k| k.name != name) {
+            if let Some(known) = keys.iter_mut().find(|k| k.name == name) {
+                known.command = known.command.filter(|c| *c == command);
+            } else {
                 let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
                 let of_store = arg.get_help_heading().is_some_and(|h| OF_STORES.contains(&h));
                 let of_daemon = arg.get_help_heading() == Some(DAEMON);
-                keys.push(Key { name, kind: kind(arg), help, of_store, of_daemon });
+                keys.push(Key { name, kind: kind(arg), help, of_store, of_daemon, command: Some(command) });
             }
         }
     }

@@ -66,6 +66,7 @@ impl Reader<'_> {
             match key.get_ref().as_ref() {
                 "store" => self.setting(&mut config.defaults, &(key, value)),
                 "defaults" => config.defaults.extend(self.settings(value)),
+                "drill" => self.drill(&mut config.defaults, value),
                 "databases" => {
                     for (name, value) in self.table("databases", value) {
                         let database = self.database(name.get_ref(), value);
@@ -87,7 +88,7 @@ impl Reader<'_> {
                 other => self.unknown(
                     key.span().start,
                     other,
-                    &["store", "defaults", "databases", "stores", "notify"],
+                    &["store", "defaults", "drill", "databases", "stores", "notify"],
                 ),
             }
         }
@@ -101,6 +102,22 @@ impl Reader<'_> {
             _ => {
                 self.problem(at, format!("\"{name}\" is a table: write [{name}]"));
                 Vec::new()
+            }
+        }
+    }
+
+    /// `[drill]`: what is about drills, without `drill_` before its name.
+    fn drill(&mut self, settings: &mut Settings, value: Spanned<DeValue<'_>>) {
+        for (name, value) in self.table("drill", value) {
+            let of_drill = |k: &&Key| k.in_drill() == Some(name.get_ref());
+            match self.keys.iter().find(of_drill).map(|k| k.name.clone()) {
+                Some(key) => self.setting(settings, &(Spanned::new(name.span(), key.into()), value)),
+                None => {
+                    let known: Vec<String> =
+                        self.keys.iter().filter_map(|k| k.in_drill().map(str::to_owned)).collect();
+                    let known: Vec<&str> = known.iter().map(String::as_str).collect();
+                    self.unknown(name.span().start, name.get_ref(), &known);
+                }
             }
         }
     }
@@ -127,6 +144,7 @@ impl Reader<'_> {
                     DeValue::Boolean(is) => database.production = *is,
                     _ => self.problem(start, "\"production\" is true or false".into()),
                 },
+                "drill" => self.drill(&mut database.settings, entry.1),
                 "password" => match password("password", entry.1.into_inner()) {
                     Ok(source) => database.password = Some(source),
                     Err(why) => self.problem(start, why),
@@ -265,6 +283,21 @@ pub(super) mod tests {
         );
         assert_eq!((of(None, "jobs"), of(None, "store")), (Some("2".into()), Some("/all".into())));
         assert_eq!(of(Some("shop"), "no_segments").as_deref(), Some("true"));
+    }
+
+    #[test]
+    fn what_is_said_of_drills_can_stand_by_itself() {
+        let config = parse(
+            "[drill]\ncheck = ['select true']\ntime_limit = '1h'\n[databases.a]\nurl = 'x'\n\
+             [databases.b]\nurl = 'x'\n[databases.b.drill]\ncheck = ['select 1 = 1']",
+        )
+        .unwrap();
+        let of = |name| config.settings_of(Some(name))["drill_check"].concat();
+        assert_eq!((of("a"), of("b")), ("select true".into(), "select 1 = 1".into()));
+        assert_eq!(config.settings_of(None)["time_limit"], ["1h"]);
+        assert!(wrong("[drill]\nchekc = 'x'")[0].1.contains("\"check\""));
+        // Those of other commands would count for these, too.
+        assert_eq!(wrong("[drill]\njobs = 1")[0].0, 2);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use super::keys;
 /// JSON Schema 2020-12.
 pub(crate) fn schema(program: &Command) -> Value {
     let (mut settings, mut of_store, mut of_daemon) = (Map::new(), Map::new(), Vec::new());
+    let mut drill = Map::new();
     for key in keys::all(program) {
         let mut kind = match key.kind {
             keys::Kind::Switch => json!({ "type": "boolean" }),
@@ -20,6 +21,9 @@ pub(crate) fn schema(program: &Command) -> Value {
             keys::Kind::Table => json!({ "type": "object", "additionalProperties": { "type": "string" } }),
         };
         kind["description"] = json!(key.help);
+        if let Some(name) = key.in_drill() {
+            drill.insert(name.to_owned(), kind.clone());
+        }
         if key.of_store {
             of_store.insert(key.name.clone(), kind.clone());
         }
@@ -41,6 +45,8 @@ pub(crate) fn schema(program: &Command) -> Value {
     database.insert("password".into(), password());
     of_store
         .insert("url".into(), json!({ "type": "string", "description": "folder, s3://…, gs://… or az://…" }));
+    let drill = json!({ "type": "object", "additionalProperties": false, "properties": drill });
+    database.insert("drill".into(), drill.clone());
     let store = settings.get("store").cloned().unwrap_or_default();
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -50,6 +56,7 @@ pub(crate) fn schema(program: &Command) -> Value {
         "properties": {
             "store": store,
             "defaults": { "type": "object", "additionalProperties": false, "properties": settings },
+            "drill": drill,
             "databases": {
                 "type": "object",
                 "additionalProperties": { "type": "object", "additionalProperties": false, "properties": database },
