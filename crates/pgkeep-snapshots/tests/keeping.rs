@@ -39,7 +39,7 @@ fn a_copy_is_encrypted_by_the_destinations_key_and_is_ours_there() {
     cloud.fault("CopyDBSnapshot", json!({ "kind": "lost" }));
     let copy = copied(&cloud, &made, Some(KEY_THERE)).unwrap();
     assert_eq!((copy.name.as_str(), copy.kms_key.as_deref()), (made.name.as_str(), Some(KEY_THERE)));
-    assert_eq!(cloud.names(THERE), [made.name.clone()]);
+    assert_eq!(cloud.names(THERE), [made.name.as_str()]);
     assert!(is_ours(&copy, THERE).is_some());
     assert!(is_ours(&copy, HERE).is_none() && is_ours(&made, THERE).is_none());
     // Nothing is copied twice.
