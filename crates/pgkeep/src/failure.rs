@@ -4,6 +4,7 @@ use pgkeep_engine::{EngineError, ErrorKind};
 use pgkeep_keep::KeepError;
 use pgkeep_lambda::package::PackageError;
 use pgkeep_serve::ServeError;
+use pgkeep_snapshots::{SnapshotError, SnapshotErrorKind};
 use pgkeep_store::StoreError;
 use serde::Serialize;
 
@@ -77,6 +78,13 @@ impl From<EngineError> for Failure {
             _ => (Exit::Failed, "failed"),
         };
         Failure::new(exit, kind, e.to_string())
+    }
+}
+
+impl From<SnapshotError> for Failure {
+    fn from(e: SnapshotError) -> Failure {
+        let exit = if e.kind == SnapshotErrorKind::Cancelled { Exit::Cancelled } else { Exit::Failed };
+        Failure::new(exit, e.word(), e.message)
     }
 }
 
