@@ -9,8 +9,8 @@ use std::path::Path;
 
 use deploy_support::terraform::{Deployment, Terraform};
 use deploy_support::{
-    OF_LAMBDA, SCHEDULED, allows_what_is_used, ask, checkov, deployed, deployed_with, file, forget_policy_of,
-    invoke, plant_dead_run, policy, psql_restores,
+    OF_LAMBDA, SCHEDULED, allows_what_is_used, ask, checkov, deploy_tools, deployed, deployed_with, file,
+    forget_policy_of, invoke, plant_dead_run, policy, psql_restores,
 };
 use pgkeep_testbed::{Aws, S3, Server};
 use serde_json::{Value, json};
@@ -144,7 +144,11 @@ fn a_supabase_database_every_week_with_an_e_mail_when_it_fails() {
 /// The script with these words.
 #[track_caller]
 fn deploy_sh(deployment: &Deployment, words: &[&str]) -> String {
-    let out = deployment.command("./deploy.sh").args(words).output().unwrap();
+    let cli = deploy_tools().join("awscli");
+    let path = std::env::var("PATH").unwrap();
+    let mut command = deployment.command("./deploy.sh");
+    command.env("PATH", format!("{}:{path}", cli.join("bin").display())).env("PYTHONPATH", cli);
+    let out = command.args(words).output().unwrap();
     let (said, error) = (String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
     assert!(out.status.success(), "deploy.sh {words:?}: {said}\n{error}");
     said.into_owned()

@@ -32,11 +32,15 @@ pub fn ask(aws: &Aws, expression: &str) -> Value {
     serde_json::from_str(&aws.ask(expression)).unwrap()
 }
 
+/// Where `testbed/install` has put the tools.
+pub fn deploy_tools() -> PathBuf {
+    std::env::var("PGKEEP_TEST_DEPLOY").expect("PGKEEP_TEST_DEPLOY is set by `. .bed/env`").into()
+}
+
 /// checkov with these words. What it skips says why, beside what is skipped.
 #[track_caller]
 pub fn checkov(words: &[&str]) {
-    let tools = std::env::var("PGKEEP_TEST_DEPLOY").expect("PGKEEP_TEST_DEPLOY is set by `. .bed/env`");
-    let tools = Path::new(&tools).join("checkov");
+    let tools = deploy_tools().join("checkov");
     let mut command = Command::new("python3");
     command.env("PYTHONPATH", &tools).arg(tools.join("bin/checkov"));
     let out = command.args(words).args(["--skip-download", "--compact", "--quiet"]).output().unwrap();
