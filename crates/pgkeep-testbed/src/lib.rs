@@ -17,11 +17,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod aws;
+mod aws_fake;
 mod certificates;
 mod compare;
 mod database;
 mod lambda;
 mod mail;
+mod oidc;
 mod own_server;
 mod pgbouncer;
 mod proxy;
@@ -32,11 +34,13 @@ mod secrets;
 mod server;
 
 pub use aws::{Aws, python};
+pub use aws_fake::AwsFake;
 pub use certificates::Authority;
 pub use compare::compare_databases;
 pub use database::Database;
 pub use lambda::{Lambda, LambdaAnswer};
 pub use mail::MailServer;
+pub use oidc::IdentityProvider;
 pub use own_server::{OwnServer, private_server};
 pub use pgbouncer::Pgbouncer;
 pub use proxy::FaultProxy;

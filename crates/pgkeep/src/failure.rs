@@ -3,6 +3,7 @@
 use pgkeep_engine::{EngineError, ErrorKind};
 use pgkeep_keep::KeepError;
 use pgkeep_serve::ServeError;
+use pgkeep_snapshots::{SnapshotError, SnapshotErrorKind};
 use pgkeep_store::StoreError;
 use serde::Serialize;
 
@@ -76,6 +77,13 @@ impl From<EngineError> for Failure {
             _ => (Exit::Failed, "failed"),
         };
         Failure::new(exit, kind, e.to_string())
+    }
+}
+
+impl From<SnapshotError> for Failure {
+    fn from(e: SnapshotError) -> Failure {
+        let exit = if e.kind == SnapshotErrorKind::Cancelled { Exit::Cancelled } else { Exit::Failed };
+        Failure::new(exit, e.word(), e.message)
     }
 }
 
