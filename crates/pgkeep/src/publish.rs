@@ -72,7 +72,8 @@ impl PublishFlags {
         let object = &manifest.object;
         let publish = |store: &&Store| {
             store.copy_from(key, store, &object.key, Some(object.part_size)).map_err(|e| {
-                let whole = format!("backup {} is whole, but its copy at the asked key is missing: ", manifest.id);
+                let whole =
+                    format!("backup {} is whole, but its copy at the asked key is missing: ", manifest.id);
                 Failure::new(Exit::Degraded, "degraded", whole + &e.to_string())
             })?;
             Ok(store.url_of(key))

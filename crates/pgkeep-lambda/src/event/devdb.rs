@@ -6,8 +6,15 @@ use super::{Ask, EventError, Fields};
 use crate::environment::{Environment, bucket_url};
 
 /// What it can have.
-pub(super) const FIELDS: &[&str] =
-    &["rdsInstance", "sourceRegion", "targetBucket", "targetRegion", "targetKey", "databaseName", "overwrite"];
+pub(super) const FIELDS: &[&str] = &[
+    "rdsInstance",
+    "sourceRegion",
+    "targetBucket",
+    "targetRegion",
+    "targetKey",
+    "databaseName",
+    "overwrite",
+];
 
 /// The backup that it asks for. Role and password are in the environment: `DB_USER` and `DB_PASSWORD`, or a secret that
 /// `DB_SECRET` names. The archive is `backups/<instance>/<database>/<time>.dump`. A `targetKey` gets a copy of it, which

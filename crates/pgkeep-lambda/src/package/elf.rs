@@ -53,7 +53,10 @@ pub(super) fn read(data: &[u8], arch: Arch) -> Option<Elf> {
 /// Lets a program be started by the loader in `folder`, and find all libraries there first: RPATH comes before
 /// `LD_LIBRARY_PATH`, which Lambda sets to the system's own.
 pub(super) fn move_program(file: &Path, loader: &str, folder: &str) -> Result<()> {
-    patchelf(file, &["--set-interpreter", &format!("{folder}/{loader}"), "--force-rpath", "--set-rpath", folder])
+    patchelf(
+        file,
+        &["--set-interpreter", &format!("{folder}/{loader}"), "--force-rpath", "--set-rpath", folder],
+    )
 }
 
 /// Takes from a library its own opinion of where others are, so that the program's counts.

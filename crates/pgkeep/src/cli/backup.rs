@@ -118,9 +118,14 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
         return Err(Failure::usage("--name and --to - go with one database"));
     }
     if options.publish.is_asked()
-        && (options.databases.len() > 1 || options.all || is_pipe(options) || options.format == FormatName::Directory)
+        && (options.databases.len() > 1
+            || options.all
+            || is_pipe(options)
+            || options.format == FormatName::Directory)
     {
-        return Err(Failure::usage("--publish goes with one database and an archive that is one file in a store"));
+        return Err(Failure::usage(
+            "--publish goes with one database and an archive that is one file in a store",
+        ));
     }
     if is_pipe(options) && options.to.len() > 1 {
         return Err(Failure::usage("--to - goes alone: standard output is no store"));

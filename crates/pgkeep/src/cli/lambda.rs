@@ -66,8 +66,9 @@ pub(super) fn run(options: &Options) -> Result<()> {
     let arch = match options.arch {
         Some(ArchName::X86) => Arch::X86_64,
         Some(ArchName::Arm) => Arch::Arm64,
-        None => Arch::of_this_machine()
-            .ok_or_else(|| Failure::usage("Lambda has no such processor as this machine\n  hint: name one by --arch"))?,
+        None => Arch::of_this_machine().ok_or_else(|| {
+            Failure::usage("Lambda has no such processor as this machine\n  hint: name one by --arch")
+        })?,
     };
     let pgkeep = match &options.pgkeep {
         Some(path) => path.clone(),
@@ -76,7 +77,11 @@ pub(super) fn run(options: &Options) -> Result<()> {
     let pg_dump = match &options.pg_dump {
         Some(path) => path.clone(),
         None => find_tools("pg_dump").pop().map(|newest| newest.path).ok_or_else(|| {
-            Failure::new(Exit::ClientTool, "client-tool", "no pg_dump on this machine\n  hint: name one by --pg-dump")
+            Failure::new(
+                Exit::ClientTool,
+                "client-tool",
+                "no pg_dump on this machine\n  hint: name one by --pg-dump",
+            )
         })?,
     };
     let out = options.out.clone().unwrap_or_else(|| format!("pgkeep-lambda-{arch}.zip").into());
