@@ -78,7 +78,7 @@ impl Invocation<'_> {
                 return Done::failed(ask, "too-big", &why);
             }
             Some((seconds, share)) if share > NARROW => notes.push(format!(
-                "by its size it takes about {} s of the {} s that are left: it will soon be too big for this function",
+                "by its size it takes about {} s of the {} s that are left: it is nearly too big for this function, or is already",
                 seconds.ceil(),
                 left.as_secs()
             )),

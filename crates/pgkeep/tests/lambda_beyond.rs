@@ -109,7 +109,7 @@ fn ecs(aws: &Aws, expression: &str) -> Value {
 fn what_does_not_fit_is_refused_or_goes_to_a_task_that_makes_the_same_backup() {
     let server = Server::major(18);
     let source = Database::create(&server, "big");
-    source.psql("create table t as select i, md5(i::text) || md5((-i)::text) as x from generate_series(1, 800000) i");
+    source.psql("create table t as select i, md5(i::text) || md5((-i)::text) as x from generate_series(1, 1600000) i");
     // So slow that there is not the time.
     let slow = FaultProxy::to(("127.0.0.1", server.port()));
     slow.throttle(1_000_000);
