@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use super::connections::ConnectionLimits;
 use super::oidc::OidcOptions;
 
 /// What the configuration says of it.
@@ -22,12 +23,22 @@ pub struct WebOptions {
     pub external_url: Option<String>,
     /// What `/metrics` may be read with, instead of signing in.
     pub metrics_token: Option<String>,
+    /// What one who connects may take.
+    pub limits: ConnectionLimits,
 }
 
 impl WebOptions {
     /// Plain HTTP for everybody on this machine.
     pub fn new(listen: SocketAddr) -> WebOptions {
-        WebOptions { listen, tls: None, users: None, oidc: None, external_url: None, metrics_token: None }
+        WebOptions {
+            listen,
+            tls: None,
+            users: None,
+            oidc: None,
+            external_url: None,
+            metrics_token: None,
+            limits: ConnectionLimits::default(),
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use url::Url;
 
 use super::attempts::Attempts;
+use super::connections::ConnectionLimits;
 use super::oidc::Oidc;
 use super::options::WebOptions;
 use super::sessions::{Account, Sessions, random, same};
@@ -34,6 +35,7 @@ pub(super) struct Site {
     pub(super) external: Option<Url>,
     /// Where it is: that, or the address that it listens on.
     pub(super) url: Url,
+    pub(super) limits: ConnectionLimits,
     metrics_token: Option<String>,
     /// What forms carry where nobody signs in.
     csrf: String,
@@ -109,6 +111,7 @@ impl Site {
             certificate,
             external,
             url,
+            limits: options.limits,
             metrics_token: options.metrics_token.clone(),
             csrf: random().map_err(config)?,
         })

@@ -62,12 +62,12 @@ impl WebFlags {
             }
         });
         Ok(Some(WebOptions {
-            listen,
             tls: self.tls_cert.clone().zip(self.tls_key.clone()),
             users: self.users.clone(),
             oidc: self.oidc.options(config)?,
             external_url: self.external_url.clone(),
             metrics_token: token.transpose()?,
+            ..WebOptions::new(listen)
         }))
     }
 }
