@@ -62,7 +62,13 @@ fn who_does_not_get_to_the_point_is_hung_up_on() {
     assert!(rest(&mut idle).starts_with("HTTP/1.1 200 OK"));
     let mut form = connect(&site);
     let head = format!("origin: {}\r\nhost: localhost\r\ncontent-length: 100\r\n", site.url);
-    say(&mut form, &format!("POST /orders/run HTTP/1.1\r\n{}\r\ndatabase=shop", head.replace("localhost", &site.url[7..])));
+    say(
+        &mut form,
+        &format!(
+            "POST /orders/run HTTP/1.1\r\n{}\r\ndatabase=shop",
+            head.replace("localhost", &site.url[7..])
+        ),
+    );
     let said = rest(&mut form);
     assert!(said.starts_with("HTTP/1.1 408") && said.contains("The form took too long to come."), "{said}");
     assert_eq!(site.order(), None);

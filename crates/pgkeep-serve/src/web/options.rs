@@ -4,6 +4,8 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use ipnet::IpNet;
+
 use super::connections::ConnectionLimits;
 use super::oidc::OidcOptions;
 
@@ -21,6 +23,9 @@ pub struct WebOptions {
     pub oidc: Option<OidcOptions>,
     /// The URL that people reach it under, where a proxy stands before it.
     pub external_url: Option<String>,
+    /// Whose `X-Forwarded-For` says where a request comes from. Without any: a proxy on this machine, where there is an
+    /// external URL.
+    pub trusted_proxies: Vec<IpNet>,
     /// What `/metrics` may be read with, instead of signing in.
     pub metrics_token: Option<String>,
     /// What one who connects may take.
@@ -36,6 +41,7 @@ impl WebOptions {
             users: None,
             oidc: None,
             external_url: None,
+            trusted_proxies: Vec::new(),
             metrics_token: None,
             limits: ConnectionLimits::default(),
         }

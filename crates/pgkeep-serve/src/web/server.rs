@@ -1,6 +1,6 @@
 //! Listens.
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -26,6 +26,7 @@ const FAREWELL: Duration = Duration::from_secs(3);
 /// The server, which answers until it is stopped.
 pub struct Web {
     url: String,
+    address: SocketAddr,
     stop: watch::Sender<bool>,
     thread: JoinHandle<()>,
 }
@@ -84,12 +85,17 @@ impl Web {
                 runtime.shutdown_background();
             })
             .map_err(system)?;
-        Ok(Web { url, stop, thread })
+        Ok(Web { url, address, stop, thread })
     }
 
     /// Where it is.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// What it listens on.
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// Ends it, after what is being answered.
