@@ -1,4 +1,4 @@
-//! What AWS knows about databases (secrets, parameters, IAM tokens, RDS instances and Aurora clusters), and where it is told
+//! What AWS knows about databases (secrets, parameters, IAM tokens, RDS instances and Aurora clusters with their snapshots), and where it is told
 //! about them: SNS, SES, CloudWatch.
 //!
 //! Blocking calls over the AWS SDK. Credentials come from its whole chain (environment, profiles, SSO, web identity,
@@ -18,5 +18,8 @@ mod token;
 pub use account::Account;
 pub use error::{CloudError, CloudErrorKind, Result};
 pub use metrics::{Metric, Unit};
-pub use rds::{RdsPlace, Role};
+pub use rds::{
+    Export, ExportOrder, Rds, RdsDatabase, RdsKind, RdsPlace, RdsSnapshot, RestoreFrom, RestoreInto, Role,
+    Tags,
+};
 pub use secret::Secret;

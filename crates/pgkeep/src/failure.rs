@@ -2,7 +2,9 @@
 
 use pgkeep_engine::{EngineError, ErrorKind};
 use pgkeep_keep::KeepError;
+use pgkeep_lambda::package::PackageError;
 use pgkeep_serve::ServeError;
+use pgkeep_snapshots::{SnapshotError, SnapshotErrorKind};
 use pgkeep_store::StoreError;
 use serde::Serialize;
 
@@ -79,6 +81,13 @@ impl From<EngineError> for Failure {
     }
 }
 
+impl From<SnapshotError> for Failure {
+    fn from(e: SnapshotError) -> Failure {
+        let exit = if e.kind == SnapshotErrorKind::Cancelled { Exit::Cancelled } else { Exit::Failed };
+        Failure::new(exit, e.word(), e.message)
+    }
+}
+
 impl From<StoreError> for Failure {
     fn from(e: StoreError) -> Failure {
         let exit = match e {
@@ -87,6 +96,12 @@ impl From<StoreError> for Failure {
             _ => Exit::Store,
         };
         Failure::new(exit, "store", e.to_string())
+    }
+}
+
+impl From<PackageError> for Failure {
+    fn from(e: PackageError) -> Failure {
+        Failure::new(Exit::Failed, "package", e.to_string())
     }
 }
 

@@ -14,10 +14,12 @@ mod format;
 mod hold;
 mod init;
 mod key;
+mod lambda;
 pub(crate) mod layers;
 mod list;
 mod notify;
 mod prune;
+mod rds;
 mod restore;
 mod role;
 mod serve;
@@ -100,8 +102,12 @@ enum Command {
     Init(init::Options),
     /// Check the configuration file, or print its JSON schema
     Config(config::Options),
+    /// Snapshots of RDS instances and Aurora clusters: make, copy, keep, restore them
+    Rds(rds::Options),
     /// Try the channels by which people are told
     Notify(notify::Options),
+    /// Make the package of the AWS Lambda function
+    Lambda(lambda::Options),
     /// Print shell completions
     Completions(completions::Options),
     /// Print the manual page
@@ -148,8 +154,10 @@ fn wants_json(command: &Command) -> bool {
         Command::Check(o) => o.json,
         Command::Key(o) => o.json,
         Command::Notify(o) => o.json(),
+        Command::Rds(o) => o.json(),
         Command::Serve(o) => o.json,
         Command::Status(o) => o.json,
+        Command::Lambda(o) => o.json(),
         Command::User(_)
         | Command::Role(_)
         | Command::Init(_)
@@ -168,6 +176,7 @@ fn layered(cli: Cli) -> Result<(Cli, Config)> {
         | Command::Man
         | Command::Init(_)
         | Command::Config(_)
+        | Command::Lambda(_)
         | Command::Status(_) => {
             return Ok((cli, Config::default()));
         }
@@ -188,6 +197,7 @@ fn layered(cli: Cli) -> Result<(Cli, Config)> {
         | Command::Role(_)
         | Command::Prune(_)
         | Command::Adopt(_)
+        | Command::Rds(_)
         | Command::Sync(_) => None,
     };
     let config = Config::load(cli.config.as_deref())?;
@@ -214,12 +224,14 @@ fn run(cli: Cli, config: &Config) -> Result<()> {
         Command::Check(options) => check::run(&options, config),
         Command::Key(options) => key::run(&options, config),
         Command::Notify(options) => notify::run(&options, config),
+        Command::Rds(options) => rds::run(&options, config),
         Command::Serve(options) => serve::run(&options, cli.config.as_deref()),
         Command::Status(options) => status::run(&options, cli.config.as_deref()),
         Command::User(options) => user::run(&options),
         Command::Role(options) => role::run(&options, config),
         Command::Init(options) => init::run(&options),
         Command::Config(options) => config::run(&options, cli.config.as_deref()),
+        Command::Lambda(options) => lambda::run(&options),
         Command::Completions(options) => completions::run(&options),
         Command::Man => completions::man(),
     }
