@@ -58,7 +58,12 @@ async fn admit(site: &Site, mut request: Request) -> Result<Request, Response> {
     }
     let Some(visitor) = visitor else { return Err(ask_to_sign_in(request.uri())) };
     if let Some(form) = form {
-        check_token(request.headers(), &form, &visitor)?;
+        if !has_token(request.headers(), &form, &visitor) {
+            return Err(refuse(
+                StatusCode::FORBIDDEN,
+                "This form is of another session. Go back, load the page again, and send it once more.",
+            ));
+        }
         if !visitor.may_order() && path != "/sign-out" {
             return Err(refuse(StatusCode::FORBIDDEN, "Viewers see everything and change nothing."));
         }
@@ -117,17 +122,11 @@ async fn body_of(site: &Site, body: Body) -> Result<Bytes, Response> {
 }
 
 /// Whether a form carries the session's token.
-fn check_token(headers: &HeaderMap, form: &[u8], visitor: &Visitor) -> Result<(), Response> {
+fn has_token(headers: &HeaderMap, form: &[u8], visitor: &Visitor) -> bool {
     let is_form = text(headers, CONTENT_TYPE.as_str())
         .is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
     let token = form_urlencoded::parse(form).find(|(name, _)| name == "csrf").map(|(_, value)| value);
-    match is_form && token.is_some_and(|token| same(&token, &visitor.csrf)) {
-        true => Ok(()),
-        false => Err(refuse(
-            StatusCode::FORBIDDEN,
-            "This form is of another session. Go back, load the page again, and send it once more.",
-        )),
-    }
+    is_form && token.is_some_and(|token| same(&token, &visitor.csrf))
 }
 
 /// People are led to the page for it, programs are told.
