@@ -32,10 +32,22 @@ variable "backup_retention_days" {
   default     = 2
 }
 
+variable "version_retention_days" {
+  description = "Days for which the bucket keeps what was deleted or overwritten."
+  type        = number
+  default     = 30
+}
+
 variable "backup_prefix" {
   description = "Folder in the bucket."
   type        = string
   default     = "postgres-backup"
+}
+
+variable "protect_bucket" {
+  description = "Whether `terraform destroy` refuses to delete the bucket, and with it everything; ./deploy.sh destroy keeps the bucket."
+  type        = bool
+  default     = true
 }
 
 variable "backup_format" {
@@ -77,6 +89,12 @@ variable "timeout" {
   description = "Seconds that an invocation may take."
   type        = number
   default     = 900
+}
+
+variable "reserved_concurrency" {
+  description = "How many invocations may run at once; -1 for no limit of the function's own."
+  type        = number
+  default     = -1
 }
 
 variable "log_level" {

@@ -14,6 +14,7 @@ mod format;
 mod hold;
 mod init;
 mod key;
+mod lambda;
 pub(crate) mod layers;
 mod list;
 mod notify;
@@ -105,6 +106,8 @@ enum Command {
     Rds(rds::Options),
     /// Try the channels by which people are told
     Notify(notify::Options),
+    /// Make the package of the AWS Lambda function
+    Lambda(lambda::Options),
     /// Print shell completions
     Completions(completions::Options),
     /// Print the manual page
@@ -154,6 +157,7 @@ fn wants_json(command: &Command) -> bool {
         Command::Rds(o) => o.json(),
         Command::Serve(o) => o.json,
         Command::Status(o) => o.json,
+        Command::Lambda(o) => o.json(),
         Command::User(_)
         | Command::Role(_)
         | Command::Init(_)
@@ -172,6 +176,7 @@ fn layered(cli: Cli) -> Result<(Cli, Config)> {
         | Command::Man
         | Command::Init(_)
         | Command::Config(_)
+        | Command::Lambda(_)
         | Command::Status(_) => {
             return Ok((cli, Config::default()));
         }
@@ -226,6 +231,7 @@ fn run(cli: Cli, config: &Config) -> Result<()> {
         Command::Role(options) => role::run(&options, config),
         Command::Init(options) => init::run(&options),
         Command::Config(options) => config::run(&options, cli.config.as_deref()),
+        Command::Lambda(options) => lambda::run(&options),
         Command::Completions(options) => completions::run(&options),
         Command::Man => completions::man(),
     }
