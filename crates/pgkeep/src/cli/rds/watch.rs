@@ -72,7 +72,7 @@ impl WaitFlags {
 }
 
 /// A length of time; nothing for 0.
-fn length(option: &str, text: &String) -> Result<Option<SignedDuration>> {
+pub(super) fn length(option: &str, text: &String) -> Result<Option<SignedDuration>> {
     Ok(parsed(option, Some(text), Policy::interval_of)?.flatten())
 }
 
