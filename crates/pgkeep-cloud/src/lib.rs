@@ -6,6 +6,7 @@
 //! `AWS_ENDPOINT_URL_<SERVICE>` leads to another endpoint.
 
 mod account;
+pub mod backup;
 mod error;
 mod message;
 mod metrics;
