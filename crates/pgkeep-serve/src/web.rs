@@ -2,7 +2,7 @@
 //!
 //! - [`server`](self::server): listens, speaks TLS, ends gracefully; `router` says what is where.
 //! - `guard` stands before every page: whose request it is, whether it comes from our own pages, what it may do.
-//! - `site` is what all of it shares; `users`, `sessions`, `attempts` are about signing in.
+//! - `site` is what all of it shares; `users`, `sessions`, `attempts` are about signing in, `oidc` about signing in elsewhere.
 //! - `pages` renders HTML from [`Health`](crate::Health) and [`History`](crate::History); `metrics` renders text for
 //!   Prometheus from the same.
 //!
@@ -14,6 +14,7 @@ mod guard;
 mod headers;
 mod incoming;
 mod metrics;
+mod oidc;
 mod options;
 mod orders;
 mod pages;
@@ -27,6 +28,7 @@ mod tls;
 mod users;
 mod watched;
 
+pub use oidc::OidcOptions;
 pub use options::WebOptions;
 pub use server::Web;
 pub use users::{Role, hash_user};

@@ -31,9 +31,23 @@ impl Attempts {
     /// # Errors
     /// When the next one may be made, where there were too many.
     pub(super) fn count(&self, user: &str, address: IpAddr, now: Timestamp) -> Result<(), Timestamp> {
+        self.count_all(
+            &[(Key::User(name(user)), OF_USER), (Key::Address(network(address)), FROM_ADDRESS)],
+            now,
+        )
+    }
+
+    /// Counts one try of somebody who has not said who they are.
+    ///
+    /// # Errors
+    /// As [`count`](Self::count).
+    pub(super) fn count_address(&self, address: IpAddr, now: Timestamp) -> Result<(), Timestamp> {
+        self.count_all(&[(Key::Address(network(address)), FROM_ADDRESS)], now)
+    }
+
+    fn count_all(&self, keys: &[(Key, u32)], now: Timestamp) -> Result<(), Timestamp> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let keys = [(Key::User(name(user)), OF_USER), (Key::Address(network(address)), FROM_ADDRESS)];
-        for (key, most) in &keys {
+        for (key, most) in keys {
             if let Some((since, n)) = all.get(key)
                 && *since + WINDOW > now
                 && n >= most
@@ -50,7 +64,7 @@ impl Attempts {
             }
         }
         for (key, _) in keys {
-            let entry = all.entry(key).or_insert((now, 0));
+            let entry = all.entry(key.clone()).or_insert((now, 0));
             *entry = if entry.0 + WINDOW > now { (entry.0, entry.1 + 1) } else { (now, 1) };
         }
         Ok(())

@@ -11,9 +11,9 @@ use axum::response::{IntoResponse, Redirect, Response};
 use url::{Url, form_urlencoded};
 
 use super::headers::secure;
-use super::pages;
 use super::sessions::same;
 use super::site::{Site, Visitor};
+use super::{oidc, pages};
 
 /// No form of ours has more.
 const LONGEST_FORM: usize = 64 << 10;
@@ -61,7 +61,8 @@ async fn admit(site: &Site, mut request: Request) -> Result<Request, Response> {
 
 /// What answers whoever asks.
 fn is_open(path: &str) -> bool {
-    matches!(path, "/healthz" | "/readyz" | "/sign-in") || path.starts_with("/assets/")
+    matches!(path, "/healthz" | "/readyz" | "/sign-in" | oidc::BEGIN | oidc::CALLBACK)
+        || path.starts_with("/assets/")
 }
 
 /// Whether a request is for this host. Where nobody signs in, a page from elsewhere could otherwise point its own name
@@ -70,7 +71,7 @@ fn is_ours(site: &Site, host: &str) -> bool {
     if let Some(external) = &site.external {
         return host_of(external) == host || is_local(host);
     }
-    site.users.is_some() || is_local(host)
+    site.asks_who() || is_local(host)
 }
 
 fn is_local(host: &str) -> bool {

@@ -4,6 +4,8 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use super::oidc::OidcOptions;
+
 /// What the configuration says of it.
 #[derive(Clone)]
 pub struct WebOptions {
@@ -14,6 +16,8 @@ pub struct WebOptions {
     /// The file of those who may sign in, a line each, as [`hash_user`](super::hash_user) makes them. Without it, and
     /// without OpenID Connect, nobody need sign in, and only a loopback address may be listened on.
     pub users: Option<PathBuf>,
+    /// The identity provider at which people may sign in, too.
+    pub oidc: Option<OidcOptions>,
     /// The URL that people reach it under, where a proxy stands before it.
     pub external_url: Option<String>,
     /// What `/metrics` may be read with, instead of signing in.
@@ -23,7 +27,7 @@ pub struct WebOptions {
 impl WebOptions {
     /// Plain HTTP for everybody on this machine.
     pub fn new(listen: SocketAddr) -> WebOptions {
-        WebOptions { listen, tls: None, users: None, external_url: None, metrics_token: None }
+        WebOptions { listen, tls: None, users: None, oidc: None, external_url: None, metrics_token: None }
     }
 }
 

@@ -75,10 +75,11 @@ impl IntoResponse for Failed {
     }
 }
 
-/// What may stand in a segment of a path as it is (RFC 3986, section 2.3).
-const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+/// What may stand in a URL as it is (RFC 3986, section 2.3).
+pub(super) const UNRESERVED: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// The path of these segments.
 pub(super) fn path(segments: &[&str]) -> String {
-    segments.iter().map(|s| format!("/{}", utf8_percent_encode(s, SEGMENT))).collect()
+    segments.iter().map(|s| format!("/{}", utf8_percent_encode(s, UNRESERVED))).collect()
 }

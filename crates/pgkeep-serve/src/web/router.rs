@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::guard::guard;
 use super::pages::{self, Answer, Failed};
 use super::site::{Site, Visitor};
-use super::{api, metrics, orders, probes, sign_in};
+use super::{api, metrics, oidc, orders, probes, sign_in};
 
 /// Everything, behind the guard.
 pub(super) fn router(site: Arc<Site>) -> Router {
@@ -35,6 +35,8 @@ pub(super) fn router(site: Arc<Site>) -> Router {
         .route("/orders/reload", post(orders::reload))
         .route("/sign-in", get(sign_in::page).post(sign_in::sign_in))
         .route("/sign-out", post(sign_in::sign_out))
+        .route(oidc::BEGIN, get(oidc::routes::begin))
+        .route(oidc::CALLBACK, get(oidc::routes::callback))
         .route("/api/databases", get(api_databases))
         .route("/api/points", get(api_points))
         .route("/api/runs", get(api_runs))

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use super::incoming::{Incoming, Peer};
+use super::oidc;
 use super::options::WebOptions;
 use super::router::router;
 use super::site::Site;
@@ -36,7 +37,6 @@ impl Web {
     /// `Config` for options that make no sense together, such as an address for everybody and nobody to sign in; `Listen`
     /// where the address can't be had.
     pub fn start(options: &WebOptions, shared: Arc<Shared>, watchers: Watchers) -> Result<Web> {
-        let site = Arc::new(Site::new(options, shared, watchers)?);
         let listen = |e: std::io::Error| ServeError::Listen {
             address: options.listen.to_string(),
             why: e.to_string(),
@@ -44,6 +44,7 @@ impl Web {
         let listener = TcpListener::bind(options.listen).map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
         listener.set_nonblocking(true).map_err(listen)?;
+        let site = Arc::new(Site::new(options, address, shared, watchers)?);
         let system = |e: std::io::Error| ServeError::System {
             what: "starting the dashboard".into(),
             why: e.to_string(),
@@ -56,15 +57,13 @@ impl Web {
             .build()
             .map_err(system)?;
         let tls = site.certificate.clone().map(tls::config).transpose().map_err(ServeError::Config)?;
-        let url = match &site.external {
-            Some(external) => external.to_string(),
-            None => format!("{}://{address}", if tls.is_some() { "https" } else { "http" }),
-        };
+        let url = site.url.as_str().trim_end_matches('/').to_owned();
         let incoming = {
             let _entered = runtime.enter();
             tokio::net::TcpListener::from_std(listener).and_then(|l| Incoming::new(l, tls)).map_err(listen)?
         };
         let (stop, stopped) = watch::channel(false);
+        runtime.spawn(oidc::routes::watch(site.clone()));
         let service = router(site).into_make_service_with_connect_info::<Peer>();
         let serving = async move {
             let told = |mut stopped: watch::Receiver<bool>| async move {

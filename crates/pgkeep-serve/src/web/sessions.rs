@@ -10,16 +10,28 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 
+use super::users::Role;
+
 /// How long a session lasts: a working day.
 pub(super) const LIFETIME: SignedDuration = SignedDuration::from_hours(12);
 /// More are not kept; the oldest goes.
 const MOST: usize = 10_000;
+
+/// What a session's rights come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Account {
+    /// The file of users, as it is when somebody asks for something.
+    File,
+    /// What the identity provider said when they signed in.
+    Oidc(Role),
+}
 
 /// One session.
 #[derive(Debug, Clone)]
 pub(super) struct Session {
     /// The user's name.
     pub(super) user: String,
+    pub(super) account: Account,
     /// What every form of this session carries.
     pub(super) csrf: String,
     expires: Timestamp,
@@ -31,9 +43,9 @@ pub(super) struct Sessions(Mutex<HashMap<[u8; 32], Session>>);
 
 impl Sessions {
     /// Begins one; gives its secret for the cookie.
-    pub(super) fn begin(&self, user: &str, now: Timestamp) -> Result<String, String> {
+    pub(super) fn begin(&self, user: &str, account: Account, now: Timestamp) -> Result<String, String> {
         let secret = random()?;
-        let session = Session { user: user.into(), csrf: random()?, expires: now + LIFETIME };
+        let session = Session { user: user.into(), account, csrf: random()?, expires: now + LIFETIME };
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         all.retain(|_, s| s.expires > now);
         if all.len() >= MOST {
@@ -50,9 +62,9 @@ impl Sessions {
         all.get(&key(secret)).filter(|s| s.expires > now).cloned()
     }
 
-    /// Ends it.
-    pub(super) fn end(&self, secret: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&key(secret));
+    /// Ends it; gives what it was.
+    pub(super) fn end(&self, secret: &str) -> Option<Session> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&key(secret))
     }
 }
 
@@ -80,14 +92,14 @@ mod tests {
     fn a_session_lasts_its_time_and_ends_when_told() {
         let now = Timestamp::from_second(1_800_000_000).unwrap();
         let sessions = Sessions::default();
-        let ann = sessions.begin("ann", now).unwrap();
-        let bob = sessions.begin("bob", now).unwrap();
+        let ann = sessions.begin("ann", Account::File, now).unwrap();
+        let bob = sessions.begin("bob", Account::File, now).unwrap();
         assert_eq!(sessions.find(&ann, now).unwrap().user, "ann");
         assert!(sessions.find(&ann, now + LIFETIME).is_none());
         assert!(sessions.find("", now).is_none());
         sessions.end(&bob);
         assert!(sessions.find(&bob, now).is_none() && sessions.find(&ann, now).is_some());
-        sessions.begin("eve", now + LIFETIME).unwrap();
+        sessions.begin("eve", Account::File, now + LIFETIME).unwrap();
         assert_eq!(sessions.0.lock().unwrap().len(), 1);
     }
 }

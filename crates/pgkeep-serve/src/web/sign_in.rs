@@ -13,13 +13,13 @@ use serde::Deserialize;
 use super::incoming::Peer;
 use super::pages;
 use super::router::answer;
-use super::sessions::LIFETIME;
+use super::sessions::{Account, LIFETIME};
 use super::site::{Site, Visitor};
 
 /// Where to go once signed in.
 #[derive(Debug, Deserialize)]
 pub(super) struct Going {
-    next: Option<String>,
+    pub(super) next: Option<String>,
 }
 
 /// What the form carries.
@@ -32,9 +32,9 @@ pub(super) struct Fields {
 
 /// The form.
 pub(super) async fn page(State(site): State<Arc<Site>>, Query(going): Query<Going>) -> Response {
-    match site.users {
-        None => Redirect::to("/").into_response(),
-        Some(_) => pages::sign_in::show(own_path(going.next.as_deref()), None).into_response(),
+    match site.asks_who() {
+        false => Redirect::to("/").into_response(),
+        true => pages::sign_in::show(&site, own_path(going.next.as_deref()), None).into_response(),
     }
 }
 
@@ -55,7 +55,7 @@ fn attempt(site: &Site, peer: std::net::SocketAddr, headers: &HeaderMap, fields:
     let refuse = |status: StatusCode, why: &str| {
         // The name is what somebody typed; it may be a password in the wrong field.
         site.audit("?", "sign-in-refused", None, &format!("from {address}: {why}"));
-        (status, pages::sign_in::show(next, Some(why))).into_response()
+        (status, pages::sign_in::show(site, next, Some(why))).into_response()
     };
     if let Err(until) = site.attempts.count(&fields.user, address, now) {
         let seconds = until.duration_since(now).as_secs().max(1);
@@ -68,11 +68,11 @@ fn attempt(site: &Site, peer: std::net::SocketAddr, headers: &HeaderMap, fields:
         return refuse(StatusCode::UNAUTHORIZED, "Name and password do not fit.");
     }
     site.attempts.succeeded(&fields.user);
-    match site.sessions.begin(&fields.user, now) {
+    match site.sessions.begin(&fields.user, Account::File, now) {
         Err(why) => refuse(StatusCode::INTERNAL_SERVER_ERROR, &why),
         Ok(secret) => {
             site.audit(&fields.user, "sign-in", None, &format!("from {address}"));
-            ([(SET_COOKIE, cookie(site, &secret, LIFETIME.as_secs()))], Redirect::to(next)).into_response()
+            ([(SET_COOKIE, session_cookie(site, &secret))], Redirect::to(next)).into_response()
         }
     }
 }
@@ -82,11 +82,24 @@ pub(super) async fn sign_out(
     State(site): State<Arc<Site>>,
     Extension(visitor): Extension<Visitor>,
 ) -> Response {
+    let mut elsewhere = None;
     if let Some(secret) = &visitor.session {
-        site.sessions.end(secret);
+        let ended = site.sessions.end(secret);
         site.audit(&visitor.name, "sign-out", None, "done");
+        if let (Some(Account::Oidc(_)), Some(oidc)) = (ended.map(|session| session.account), &site.oidc) {
+            elsewhere = oidc.end_session().await.map(|url| (oidc.host(), url));
+        }
     }
-    ([(SET_COOKIE, cookie(&site, "", 0))], Redirect::to("/sign-in")).into_response()
+    let gone = [(SET_COOKIE, cookie(&site, "", 0))];
+    match elsewhere {
+        None => (gone, Redirect::to("/sign-in")).into_response(),
+        Some((host, url)) => (gone, pages::sign_in::out(host, url.as_str())).into_response(),
+    }
+}
+
+/// The cookie of a session that begins.
+pub(super) fn session_cookie(site: &Site, secret: &str) -> String {
+    cookie(site, secret, LIFETIME.as_secs())
 }
 
 fn cookie(site: &Site, secret: &str, seconds: i64) -> String {
@@ -95,7 +108,7 @@ fn cookie(site: &Site, secret: &str, seconds: i64) -> String {
 }
 
 /// A path of ours, and of nobody else: a link must not lead away after signing in.
-fn own_path(next: Option<&str>) -> &str {
+pub(super) fn own_path(next: Option<&str>) -> &str {
     let own = |p: &&str| p.starts_with('/') && !p.starts_with("//") && !p.contains(['\\', '\r', '\n']);
     next.filter(own).unwrap_or("/")
 }

@@ -9,8 +9,9 @@ use jiff::Timestamp;
 use url::Url;
 
 use super::attempts::Attempts;
+use super::oidc::Oidc;
 use super::options::WebOptions;
-use super::sessions::{Sessions, random, same};
+use super::sessions::{Account, Sessions, random, same};
 use super::tls::Certificate;
 use super::users::{Role, Users};
 use super::watched::Watched;
@@ -22,13 +23,17 @@ use crate::watch::{Act, Watchers};
 pub(super) struct Site {
     pub(super) shared: Arc<Shared>,
     pub(super) watchers: Watchers,
-    /// Who may sign in; `None` where nobody need.
+    /// Who may sign in with a password.
     pub(super) users: Option<Watched<Users>>,
+    /// Where people may sign in elsewhere.
+    pub(super) oidc: Option<Oidc>,
     pub(super) sessions: Sessions,
     pub(super) attempts: Attempts,
     pub(super) certificate: Option<Arc<Certificate>>,
     /// Where people reach it, if not under the address that it listens on.
     pub(super) external: Option<Url>,
+    /// Where it is: that, or the address that it listens on.
+    pub(super) url: Url,
     metrics_token: Option<String>,
     /// What forms carry where nobody signs in.
     csrf: String,
@@ -54,38 +59,64 @@ impl Visitor {
 }
 
 impl Site {
-    /// Looks whether the options make sense together.
-    pub(super) fn new(options: &WebOptions, shared: Arc<Shared>, watchers: Watchers) -> Result<Site> {
+    /// Looks whether the options make sense together. `address` is what is listened on.
+    pub(super) fn new(
+        options: &WebOptions,
+        address: SocketAddr,
+        shared: Arc<Shared>,
+        watchers: Watchers,
+    ) -> Result<Site> {
         let config = |why: String| ServeError::Config(format!("dashboard: {why}"));
         let users = options.users.clone().map(|file| Watched::new(vec![file], Users::read));
         let users = users.transpose().map_err(config)?;
-        if users.is_none() && !options.listen.ip().is_loopback() {
+        let asks_nobody = users.is_none() && options.oidc.is_none();
+        if asks_nobody && !options.listen.ip().is_loopback() {
             return Err(config(format!(
                 "{} can be reached from elsewhere, and nobody would have to sign in\n  hint: name a file of users with \
-                 --users, or listen on 127.0.0.1",
+                 --users or a provider with --oidc-issuer, or listen on 127.0.0.1",
                 options.listen
             )));
         }
         let external = options.external_url.as_deref().map(external_url).transpose().map_err(config)?;
-        if users.is_none() && external.is_some() {
+        if asks_nobody && external.is_some() {
             return Err(config(
                 "--external-url lets others in through a proxy, and nobody would have to sign in\n  hint: name a file \
-                 of users with --users"
+                 of users with --users or a provider with --oidc-issuer"
                     .into(),
             ));
         }
         let certificate = options.tls.clone().map(|(chain, key)| Certificate::read(chain, key).map(Arc::new));
+        let certificate = certificate.transpose().map_err(config)?;
+        if options.oidc.is_some() && external.is_none() && !address.ip().is_loopback() {
+            return Err(config(
+                "the identity provider has to know where to send people back to\n  hint: say with --external-url how \
+                 they reach the dashboard"
+                    .into(),
+            ));
+        }
+        let url = match &external {
+            Some(external) => external.clone(),
+            None => own_url(address, certificate.is_some()).map_err(config)?,
+        };
+        let oidc = options.oidc.clone().map(|oidc| Oidc::new(oidc, url.clone()));
         Ok(Site {
             shared,
             watchers,
             users,
+            oidc: oidc.transpose().map_err(config)?,
             sessions: Sessions::default(),
             attempts: Attempts::default(),
-            certificate: certificate.transpose().map_err(config)?,
+            certificate,
             external,
+            url,
             metrics_token: options.metrics_token.clone(),
             csrf: random().map_err(config)?,
         })
+    }
+
+    /// Whether people have to sign in.
+    pub(super) fn asks_who(&self) -> bool {
+        self.users.is_some() || self.oidc.is_some()
     }
 
     /// Whether browsers reach it over TLS.
@@ -100,13 +131,16 @@ impl Site {
 
     /// Who makes this request; `None` for somebody who has yet to sign in.
     pub(super) fn visitor(&self, headers: &HeaderMap) -> Option<Visitor> {
-        let Some(users) = &self.users else {
+        if !self.asks_who() {
             let csrf = self.csrf.clone();
             return Some(Visitor { name: "local".into(), role: Role::Operator, csrf, session: None });
-        };
+        }
         let secret = cookie(headers, self.cookie())?;
         let session = self.sessions.find(secret, Timestamp::now())?;
-        let role = users.get().role(&session.user)?;
+        let role = match session.account {
+            Account::File => self.users.as_ref()?.get().role(&session.user)?,
+            Account::Oidc(role) => role,
+        };
         Some(Visitor { name: session.user, role, csrf: session.csrf, session: Some(secret.to_owned()) })
     }
 
@@ -147,6 +181,11 @@ impl Site {
         all.extend(users.map(|why| format!("the changed file of users is not used: {why}")));
         all
     }
+}
+
+fn own_url(address: SocketAddr, over_tls: bool) -> std::result::Result<Url, String> {
+    let scheme = if over_tls { "https" } else { "http" };
+    Url::parse(&format!("{scheme}://{address}")).map_err(|e| e.to_string())
 }
 
 fn external_url(text: &str) -> Result<Url, String> {

@@ -2,6 +2,7 @@
 
 mod flags;
 mod fleet;
+mod oidc;
 mod watchers;
 mod web;
 
@@ -15,7 +16,7 @@ use pgkeep_serve::{Daemon, DaemonOptions, FleetSource};
 use serde_json::json;
 
 use crate::config::keys::{DAEMON, THIS_RUN};
-use crate::config::place;
+use crate::config::{Config, place};
 use crate::failure::{Exit, Failure, Result};
 use crate::show::{plural, print, print_json, table};
 use crate::signals;
@@ -86,7 +87,7 @@ pub(super) fn run(options: &Options, named: Option<&Path>) -> Result<()> {
     let scheduled = fleet.tasks.iter().filter(|t| t.schedule.is_some()).count() as u64;
     let watchers = options.watch.watchers(telemetry, &channels, &shared, &state)?;
     tracing::info!("serving {databases}, {}", plural(scheduled, "scheduled task"));
-    let web = options.web.options()?;
+    let web = options.web.options(&Config::load(named)?)?;
     let web = web.map(|web| Web::start(&web, shared.clone(), watchers.clone())).transpose()?;
     if let Some(web) = &web {
         tracing::info!("dashboard at {}", web.url());

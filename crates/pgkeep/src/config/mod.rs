@@ -33,6 +33,8 @@ pub(crate) struct Config {
     pub(crate) stores: BTreeMap<String, StoreEntry>,
     /// Channels by the name that `--notify` uses.
     pub(crate) notify: BTreeMap<String, ChannelEntry>,
+    /// Where the secret comes from that the dashboard shows to the identity provider.
+    pub(crate) oidc_client_secret: Option<PasswordSource>,
 }
 
 /// One channel: who is told of what.

@@ -15,6 +15,9 @@ use super::{Config, Database, Settings, StoreEntry};
 use crate::connect::PasswordSource;
 use crate::rules;
 
+/// The one secret among what `[defaults]` says of the daemon.
+pub(super) const OIDC_SECRET: &str = "oidc_client_secret";
+
 /// Something in the file that makes no sense. Never holds the line itself, which may hold a password.
 #[derive(Debug)]
 pub(crate) struct Problem {
@@ -65,7 +68,7 @@ impl Reader<'_> {
         for (key, value) in table {
             match key.get_ref().as_ref() {
                 "store" => self.setting(&mut config.defaults, &(key, value)),
-                "defaults" => config.defaults.extend(self.settings(value)),
+                "defaults" => self.defaults(&mut config, value),
                 "drill" => self.drill(&mut config.defaults, value),
                 "databases" => {
                     for (name, value) in self.table("databases", value) {
@@ -122,12 +125,18 @@ impl Reader<'_> {
         }
     }
 
-    fn settings(&mut self, value: Spanned<DeValue<'_>>) -> Settings {
-        let mut settings = Settings::new();
+    fn defaults(&mut self, config: &mut Config, value: Spanned<DeValue<'_>>) {
         for entry in self.table("defaults", value) {
-            self.setting(&mut settings, &entry);
+            if entry.0.get_ref() != OIDC_SECRET {
+                self.setting(&mut config.defaults, &entry);
+                continue;
+            }
+            let at = entry.1.span().start;
+            match password(OIDC_SECRET, entry.1.into_inner()) {
+                Ok(source) => config.oidc_client_secret = Some(source),
+                Err(why) => self.problem(at, why),
+            }
         }
-        settings
     }
 
     fn database(&mut self, name: &str, value: Spanned<DeValue<'_>>) -> Database {

@@ -5,6 +5,7 @@ use pgkeep_notify::{COMMON, KINDS, Kind};
 use serde_json::{Map, Value, json};
 
 use super::keys;
+use super::parse::OIDC_SECRET;
 
 /// JSON Schema 2020-12.
 pub(crate) fn schema(program: &Command) -> Value {
@@ -46,6 +47,7 @@ pub(crate) fn schema(program: &Command) -> Value {
     of_store
         .insert("url".into(), json!({ "type": "string", "description": "folder, s3://…, gs://… or az://…" }));
     let drill = json!({ "type": "object", "additionalProperties": false, "properties": drill });
+    settings.insert(OIDC_SECRET.into(), password());
     database.insert("drill".into(), drill.clone());
     let store = settings.get("store").cloned().unwrap_or_default();
     json!({

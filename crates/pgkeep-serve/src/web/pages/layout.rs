@@ -62,6 +62,11 @@ pub(crate) fn plain(title: &str, why: &str) -> Markup {
 
 /// The document around everything.
 pub(super) fn document(title: &str, body: &Markup) -> Markup {
+    document_that(title, &html! {}, body)
+}
+
+/// The same, with more in its head.
+pub(super) fn document_that(title: &str, head: &Markup, body: &Markup) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -71,7 +76,7 @@ pub(super) fn document(title: &str, body: &Markup) -> Markup {
                 meta name="color-scheme" content="light dark";
                 title { (title) " · pgkeep" }
                 link rel="stylesheet" href="/assets/style.css";
-
+                (head)
                 script src="/assets/live.js" defer {}
             }
             body { (body) }

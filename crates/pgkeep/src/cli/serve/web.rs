@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use clap::Args;
 use pgkeep_serve::web::WebOptions;
 
+use super::oidc::OidcFlags;
+use crate::config::Config;
 use crate::config::keys::DAEMON;
 use crate::failure::{Failure, Result};
 
@@ -34,11 +36,13 @@ pub(super) struct WebFlags {
     /// A file with a token that /metrics may be read with, instead of signing in
     #[arg(long, value_name = "FILE")]
     metrics_token_file: Option<PathBuf>,
+    #[command(flatten)]
+    oidc: OidcFlags,
 }
 
 impl WebFlags {
     /// What is asked for; nothing where no dashboard is wanted.
-    pub(super) fn options(&self) -> Result<Option<WebOptions>> {
+    pub(super) fn options(&self, config: &Config) -> Result<Option<WebOptions>> {
         if self.listen == NONE {
             return Ok(None);
         }
@@ -61,6 +65,7 @@ impl WebFlags {
             listen,
             tls: self.tls_cert.clone().zip(self.tls_key.clone()),
             users: self.users.clone(),
+            oidc: self.oidc.options(config)?,
             external_url: self.external_url.clone(),
             metrics_token: token.transpose()?,
         }))
