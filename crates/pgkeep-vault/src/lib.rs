@@ -8,6 +8,7 @@ mod cost;
 mod desired;
 mod health;
 mod restore;
+mod run;
 mod rules;
 mod settings;
 
@@ -16,5 +17,6 @@ pub use cost::{Cost, Prices, RuleCost};
 pub use desired::{Desired, DesiredRole, ROLE_POLICIES, ROLE_TRUST};
 pub use health::{Finding, PointState, Standing, State, findings, state_of_job, state_of_point};
 pub use restore::{RestoreError, RestoreTarget, When, metadata};
+pub use run::{apply, wait};
 pub use rules::Checked;
 pub use settings::{ConditionSettings, CopyTo, LockMode, Preset, RuleSettings, Settings, VaultLock};

@@ -25,6 +25,7 @@ mod show;
 mod status;
 mod sync;
 mod user;
+mod vault;
 mod verify;
 
 use std::path::PathBuf;
@@ -100,6 +101,8 @@ enum Command {
     Init(init::Options),
     /// Check the configuration file, or print its JSON schema
     Config(config::Options),
+    /// AWS Backup: vault, plan and selection as the configuration says; status, restores, costs
+    Vault(vault::Options),
     /// Try the channels by which people are told
     Notify(notify::Options),
     /// Print shell completions
@@ -150,6 +153,7 @@ fn wants_json(command: &Command) -> bool {
         Command::Notify(o) => o.json(),
         Command::Serve(o) => o.json,
         Command::Status(o) => o.json,
+        Command::Vault(o) => o.json(),
         Command::User(_)
         | Command::Role(_)
         | Command::Init(_)
@@ -188,7 +192,8 @@ fn layered(cli: Cli) -> Result<(Cli, Config)> {
         | Command::Role(_)
         | Command::Prune(_)
         | Command::Adopt(_)
-        | Command::Sync(_) => None,
+        | Command::Sync(_)
+        | Command::Vault(_) => None,
     };
     let config = Config::load(cli.config.as_deref())?;
     let database = entry.map(|words| words.split('@').next().unwrap_or(words));
@@ -217,6 +222,7 @@ fn run(cli: Cli, config: &Config) -> Result<()> {
         Command::Serve(options) => serve::run(&options, cli.config.as_deref()),
         Command::Status(options) => status::run(&options, cli.config.as_deref()),
         Command::User(options) => user::run(&options),
+        Command::Vault(options) => vault::run(&options, config),
         Command::Role(options) => role::run(&options, config),
         Command::Init(options) => init::run(&options),
         Command::Config(options) => config::run(&options, cli.config.as_deref()),
