@@ -20,6 +20,16 @@ pub enum CloudErrorKind {
     NotFound,
     /// What was named is of the wrong kind or in the wrong state, or the words for it make no sense.
     Unfit,
+    /// Something of this name is there already.
+    Exists,
+    /// It is in a state that passes, and in which this cannot be done.
+    Busy,
+    /// AWS takes no more requests at present, or has no room at present.
+    Throttled,
+    /// The account may have no more of it.
+    Quota,
+    /// A key of KMS cannot be used.
+    Key,
     /// AWS could not be reached.
     Unreachable,
     /// Anything else.
@@ -107,6 +117,19 @@ impl Asked<'_> {
             | "IncompleteSignature"
             | "MissingAuthenticationToken" => new(CloudErrorKind::Credentials)
                 .hint("the AWS credentials are wrong or expired: `aws sts get-caller-identity` tells whose they are"),
+            code if is_about_key(code) => new(CloudErrorKind::Key).hint(
+                "the key must be enabled and in the region where it is used, and whoever runs pgkeep needs kms:CreateGrant, \
+                 kms:DescribeKey, kms:Decrypt and kms:GenerateDataKeyWithoutPlaintext on it, in its policy too if it is another account's",
+            ),
+            code if is_quota(code) => new(CloudErrorKind::Quota).hint(
+                "delete what is not needed any more (`pgkeep rds snapshot prune`), or ask for more in AWS's Service Quotas",
+            ),
+            code if is_throttling(code) => new(CloudErrorKind::Throttled)
+                .hint("try again later; schedules that do not begin at the same minute help"),
+            code if code.contains("AlreadyExists") => new(CloudErrorKind::Exists).hint("take another name"),
+            code if code.starts_with("Invalid") && code.trim_end_matches("Fault").ends_with("State") => {
+                new(CloudErrorKind::Busy).hint("wait until what it does now is over")
+            }
             "ResourceNotFoundException"
             | "NotFound"
             | "NotFoundException"
@@ -114,12 +137,35 @@ impl Asked<'_> {
             | "ParameterVersionNotFound"
             | "DBInstanceNotFound"
             | "DBInstanceNotFoundFault"
-            | "DBClusterNotFoundFault" => new(CloudErrorKind::NotFound).hint(
+            | "DBClusterNotFoundFault"
+            | "DBSnapshotNotFound"
+            | "DBClusterSnapshotNotFoundFault"
+            | "DBSubnetGroupNotFoundFault"
+            | "DBParameterGroupNotFound"
+            | "DBClusterParameterGroupNotFound"
+            | "ExportTaskNotFound" => new(CloudErrorKind::NotFound).hint(
                 "check the name, the region, and with `aws sts get-caller-identity` that the credentials are of the right account",
             ),
             _ => new(CloudErrorKind::Other),
         }
     }
+}
+
+/// The names by which services tell of keys (RDS API reference, the operations' "Errors"; KMS API reference).
+fn is_about_key(code: &str) -> bool {
+    code.starts_with("KMS") || code.starts_with("Kms")
+}
+
+fn is_quota(code: &str) -> bool {
+    code.contains("QuotaExceeded") || code.contains("LimitExceeded") && code != "RequestLimitExceeded"
+}
+
+/// What the SDK takes for throttling, too (aws-runtime, `retries/classifiers.rs`), and RDS's words for a lack of machines.
+fn is_throttling(code: &str) -> bool {
+    code.starts_with("Throttl")
+        || code.starts_with("Insufficient") && code.contains("Capacity")
+        || ["TooManyRequestsException", "RequestLimitExceeded", "RequestThrottled", "SlowDown"]
+            .contains(&code)
 }
 
 /// Without credentials nothing is asked at all.
@@ -175,5 +221,30 @@ mod tests {
         assert!(text.contains("because") && text.contains("secretsmanager:GetSecretValue"), "{text}");
         assert_eq!(told("ExpiredTokenException").kind, CloudErrorKind::Credentials);
         assert_eq!(told("InternalFailure").kind, CloudErrorKind::Other);
+    }
+
+    #[test]
+    fn every_class_of_rds_is_told_apart_and_says_what_to_do() {
+        use CloudErrorKind::{Busy, Exists, Key, NotFound, Quota, Throttled};
+        for (code, kind) in [
+            ("DBSnapshotAlreadyExists", Exists),
+            ("DBClusterSnapshotAlreadyExistsFault", Exists),
+            ("InvalidDBInstanceState", Busy),
+            ("InvalidDBClusterStateFault", Busy),
+            ("InvalidDBSnapshotState", Busy),
+            ("SnapshotQuotaExceeded", Quota),
+            ("InstanceQuotaExceeded", Quota),
+            ("DBClusterQuotaExceededFault", Quota),
+            ("KMSKeyNotAccessibleFault", Key),
+            ("Throttling", Throttled),
+            ("RequestLimitExceeded", Throttled),
+            ("InsufficientDBInstanceCapacity", Throttled),
+            ("DBSnapshotNotFound", NotFound),
+            ("DBClusterSnapshotNotFoundFault", NotFound),
+        ] {
+            let e = told(code);
+            assert_eq!(e.kind, kind, "{code}");
+            assert!(e.hint.is_some(), "{code}");
+        }
     }
 }

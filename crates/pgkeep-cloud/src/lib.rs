@@ -1,5 +1,5 @@
-//! What AWS knows about databases (secrets, parameters, IAM tokens, RDS instances and Aurora clusters), and where it is told
-//! about them: SNS, SES, CloudWatch.
+//! What AWS knows about databases (secrets, parameters, IAM tokens, RDS instances and Aurora clusters with their snapshots,
+//! AWS Backup), and where it is told about them: SNS, SES, CloudWatch.
 //!
 //! Blocking calls over the AWS SDK. Credentials come from its whole chain (environment, profiles, SSO, web identity,
 //! container and instance roles), the region from the caller or that chain, and `AWS_ENDPOINT_URL` or
@@ -12,6 +12,7 @@ mod message;
 mod metrics;
 mod parameter;
 mod rds;
+mod request;
 mod runtime;
 mod secret;
 mod token;
@@ -19,5 +20,8 @@ mod token;
 pub use account::Account;
 pub use error::{CloudError, CloudErrorKind, Result};
 pub use metrics::{Metric, Unit};
-pub use rds::{RdsPlace, Role};
+pub use rds::{
+    Export, ExportOrder, Rds, RdsDatabase, RdsKind, RdsPlace, RdsSnapshot, RestoreFrom, RestoreInto, Role,
+    Tags,
+};
 pub use secret::Secret;

@@ -28,7 +28,7 @@ impl BackupId {
     }
 
     /// An id as text says it. Whoever renames a backup's files gives it an id of his own, so any text is one.
-    pub(crate) fn from_text(text: &str) -> BackupId {
+    pub fn from_text(text: &str) -> BackupId {
         BackupId(text.to_owned())
     }
 

@@ -69,6 +69,10 @@ def main(endpoint, action, *words):
             database = {d["Name"]: d["Value"] for d in metric["Dimensions"]}.get("Database")
             found += [{"name": metric["MetricName"], "database": database, "value": p["Sum"]} for p in got]
         print(json.dumps(found))
+    elif action == "ask":
+        print(json.dumps(eval(words[0], {"client": client, "json": json}), default=str))
+    elif action == "record":
+        urllib.request.urlopen(endpoint + "/moto-api/recorder/start-recording", data=b"")
     elif action == "sender":
         client("ses").verify_email_identity(EmailAddress=words[0])
     elif action == "mails":

@@ -1,8 +1,11 @@
 //! AWS's control plane as moto emulates it: secrets, parameters, RDS. Its databases are names without servers.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+
+use tempfile::NamedTempFile;
 
 use crate::own_server::free_port;
 use crate::run::run;
@@ -11,6 +14,7 @@ use crate::run::run;
 #[derive(Debug)]
 pub struct Aws {
     child: Child,
+    recording: NamedTempFile,
     /// Such as `http://127.0.0.1:4566`.
     pub endpoint: String,
 }
@@ -23,14 +27,16 @@ impl Aws {
     #[must_use]
     pub fn start() -> Aws {
         let port = free_port();
+        let recording = NamedTempFile::new().expect("a file for the recording");
         let child = python()
+            .env("MOTO_RECORDER_FILEPATH", recording.path())
             .args(["-m", "moto.server", "-H", "127.0.0.1", "-p", &port.to_string()])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn();
-        let mut aws =
-            Aws { child: child.expect("python3 runs"), endpoint: format!("http://127.0.0.1:{port}") };
+        let endpoint = format!("http://127.0.0.1:{port}");
+        let mut aws = Aws { child: child.expect("python3 runs"), recording, endpoint };
         let began = Instant::now();
         while TcpStream::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).is_err() {
             let ended = aws.child.try_wait().expect("waiting");
@@ -116,6 +122,23 @@ impl Aws {
         let bodies: Vec<String> = requests.iter().map(hex).collect();
         let words = ["metrics", namespace].into_iter().chain(bodies.iter().map(String::as_str));
         self.call(&words.collect::<Vec<_>>())
+    }
+
+    /// What AWS's own library says of what stands there, as JSON: a Python expression over `client(service)`.
+    #[must_use]
+    pub fn ask(&self, expression: &str) -> String {
+        self.call(&["ask", expression])
+    }
+
+    /// Records every request from now on.
+    pub fn record(&self) {
+        self.call(&["record"]);
+    }
+
+    /// The file with what was recorded: a line of JSON for each request.
+    #[must_use]
+    pub fn recording(&self) -> &Path {
+        self.recording.path()
     }
 
     /// Lets SES send mail from this address.

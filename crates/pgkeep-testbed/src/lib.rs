@@ -17,6 +17,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod aws;
+mod aws_fake;
 mod certificates;
 mod compare;
 mod database;
@@ -33,6 +34,7 @@ mod secrets;
 mod server;
 
 pub use aws::{Aws, python};
+pub use aws_fake::AwsFake;
 pub use certificates::Authority;
 pub use compare::compare_databases;
 pub use database::Database;

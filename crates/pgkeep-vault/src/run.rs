@@ -96,7 +96,10 @@ fn select(backup: &Backup, plan: Option<&str>, selection: &Selection, pace: &Pac
                 tries += 1;
                 pace.tell("role", "AWS Backup does not know it yet", None);
                 if !(pace.pause)(ROLE_WAIT) {
-                    return Err(SnapshotError::new(SnapshotErrorKind::Cancelled, "stopped; the next run goes on from here"));
+                    return Err(SnapshotError::new(
+                        SnapshotErrorKind::Cancelled,
+                        "stopped; the next run goes on from here",
+                    ));
                 }
             }
             Err(e) => return Err(e.into()),

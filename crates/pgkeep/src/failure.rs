@@ -1,8 +1,10 @@
 //! How a command fails: words for people, a kind for programs, an exit code for scripts.
 
+use pgkeep_cloud::CloudError;
 use pgkeep_engine::{EngineError, ErrorKind};
 use pgkeep_keep::KeepError;
 use pgkeep_serve::ServeError;
+use pgkeep_snapshots::{SnapshotError, SnapshotErrorKind};
 use pgkeep_store::StoreError;
 use serde::Serialize;
 
@@ -76,6 +78,19 @@ impl From<EngineError> for Failure {
             _ => (Exit::Failed, "failed"),
         };
         Failure::new(exit, kind, e.to_string())
+    }
+}
+
+impl From<SnapshotError> for Failure {
+    fn from(e: SnapshotError) -> Failure {
+        let exit = if e.kind == SnapshotErrorKind::Cancelled { Exit::Cancelled } else { Exit::Failed };
+        Failure::new(exit, e.word(), e.message)
+    }
+}
+
+impl From<CloudError> for Failure {
+    fn from(e: CloudError) -> Failure {
+        SnapshotError::from(e).into()
     }
 }
 

@@ -1,6 +1,6 @@
 //! Retention on the command line and in the configuration.
 
-use clap::Args;
+use clap::{Args, Parser};
 use jiff::tz::TimeZone;
 use pgkeep_keep::retention::{Policy, span_of};
 
@@ -39,7 +39,30 @@ pub(crate) struct RetentionFlags {
     expect_every: Option<String>,
 }
 
+/// Rules by themselves.
+#[derive(Parser)]
+#[command(no_binary_name = true, disable_help_flag = true)]
+struct Rules {
+    #[command(flatten)]
+    flags: RetentionFlags,
+}
+
 impl RetentionFlags {
+    /// Rules as `daily=30`, `within=90d`; zone and what is expected are those of `self`.
+    pub(crate) fn of_rules(&self, rules: &[String]) -> Result<RetentionFlags> {
+        let words = rules.iter().map(|rule| format!("--keep-{rule}"));
+        let parsed = Rules::try_parse_from(words).map_err(|e| {
+            let text = e.to_string();
+            let first = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+            Failure::usage(format!(
+                "rules {}: {first}\n  hint: write them like daily=30 or within=90d",
+                rules.join(" ")
+            ))
+        })?;
+        let (time_zone, expect_every) = (self.time_zone.clone(), self.expect_every.clone());
+        Ok(RetentionFlags { time_zone, expect_every, ..parsed.flags })
+    }
+
     /// The policy that they say.
     pub(crate) fn policy(&self) -> Result<Policy> {
         let zone = |name: &String| {

@@ -1,179 +1,191 @@
-//! The Terraform modules against an emulator of AWS: they apply, a second plan is empty, and what stands there is right.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+//! The Terraform files: judged by Terraform and checkov, applied to an emulated AWS, and what they made of the function
+//! driven as Lambda drives it.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+mod deploy_support;
+mod support;
 
-use pgkeep_testbed::{Aws, python};
-use serde_json::Value;
-use tempfile::TempDir;
+use std::path::Path;
 
-/// The provider's settings for an emulator.
-const EMULATOR: &str = "provider \"aws\" {
-  skip_credentials_validation = true
-  skip_metadata_api_check     = true
-  s3_use_path_style           = true
-  max_retries                 = 2
-}
-";
+use deploy_support::terraform::{Deployment, Terraform};
+use deploy_support::{
+    OF_LAMBDA, SCHEDULED, allows_what_is_used, ask, checkov, deploy_tools, deployed, deployed_with, file,
+    forget_policy_of, invoke, plant_dead_run, policy, psql_restores,
+};
+use pgkeep_testbed::{Aws, S3, Server};
+use serde_json::{Value, json};
 
-/// A copy of `deploy/terraform`, and one of its folders in use.
-struct Deployment {
-    copy: TempDir,
-    folder: &'static str,
-    aws: Aws,
-}
+const FOLDERS: [&str; 3] = ["modules/backup-function", "postgres-backup", "supabase-backup"];
 
-impl Deployment {
-    fn of(folder: &'static str, variables: &str) -> Deployment {
-        let copy = tempfile::tempdir().unwrap();
-        copy_folder(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/terraform"), copy.path());
-        let deployment = Deployment { copy, folder, aws: Aws::start() };
-        let place = deployment.place();
-        fs::write(place.join("emulator_override.tf"), EMULATOR).unwrap();
-        fs::write(place.join("terraform.tfvars"), variables).unwrap();
-        fs::write(place.join("pgkeep-lambda.zip"), "a package").unwrap();
-        deployment.terraform(&["init", "-input=false"]);
-        deployment
-    }
+/// Without looking at everything anew: nobody else has changed it.
+const DESTROY: &[&str] = &["destroy", "-auto-approve", "-input=false", "-refresh=false"];
 
-    fn place(&self) -> PathBuf {
-        self.copy.path().join(self.folder)
-    }
-
-    fn run(&self, words: &[&str]) -> Output {
-        let settings = self.copy.path().join("terraform.rc");
-        // Machines without a mirror of their own ask the registry.
-        let mirror = Path::new("/opt/tf-plugins").is_dir();
-        let installation =
-            "provider_installation {\n  filesystem_mirror {\n    path = \"/opt/tf-plugins\"\n  }\n}\n";
-        fs::write(&settings, if mirror { installation } else { "" }).unwrap();
-        let mut command = Command::new("terraform");
-        command.current_dir(self.place()).env("TF_CLI_CONFIG_FILE", settings).env("TF_IN_AUTOMATION", "1");
-        command.envs(self.aws.environment()).args(words).arg("-no-color").output().expect("terraform runs")
-    }
-
-    #[track_caller]
-    fn terraform(&self, words: &[&str]) -> String {
-        let out = self.run(words);
-        let (said, error) = (String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
-        assert!(out.status.success(), "terraform {words:?}: {said}\n{error}");
-        said.into_owned()
-    }
-
-    /// Applies, and expects that a second plan has nothing to do.
-    #[track_caller]
-    fn apply(&self) {
-        self.terraform(&["validate"]);
-        self.terraform(&["apply", "-auto-approve", "-input=false"]);
-        let plan = self.run(&["plan", "-detailed-exitcode", "-input=false"]);
-        assert_eq!(plan.status.code(), Some(0), "{}", String::from_utf8_lossy(&plan.stdout));
-    }
-
-    /// What boto3 says of what stands there: a Python expression over `client(service)`.
-    #[track_caller]
-    fn ask(&self, expression: &str) -> Value {
-        let script = format!(
-            "import boto3, json\ndef client(service):\n    return boto3.client(service, region_name='{}', \
-             endpoint_url='{}')\nprint(json.dumps({expression}, default=str))",
-            Aws::REGION,
-            self.aws.endpoint
-        );
-        let out = python().envs(self.aws.environment()).args(["-c", &script]).output().unwrap();
-        assert!(out.status.success(), "{expression}: {}", String::from_utf8_lossy(&out.stderr));
-        serde_json::from_slice(&out.stdout).unwrap()
-    }
-}
-
-fn copy_folder(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap().flatten() {
-        let target = to.join(entry.file_name());
-        match entry.file_type().unwrap().is_dir() {
-            // What a `terraform init` by hand left.
-            true if entry.file_name() == ".terraform" => {}
-            true => copy_folder(&entry.path(), &target),
-            false => drop(fs::copy(entry.path(), target).unwrap()),
+#[test]
+fn the_files_are_formatted_and_their_own_tests_pass() {
+    let terraform = Terraform::new();
+    terraform.run("", &["fmt", "-check", "-recursive", "-diff"]);
+    for folder in FOLDERS {
+        terraform.run(folder, &["init", "-input=false", "-backend=false"]);
+        if !folder.starts_with("modules") {
+            terraform.run(folder, &["validate"]);
         }
+        let said = terraform.run(folder, &["test"]);
+        assert!(said.contains("Success!") && !said.contains(" 0 passed"), "{said}");
     }
+}
+
+#[test]
+fn checkov_finds_nothing_that_is_not_explained() {
+    checkov(&["-d", file("terraform").to_str().unwrap(), "--framework", "terraform"]);
 }
 
 #[test]
 fn several_databases_every_three_hours_as_the_deployment_guide_has_it() {
-    let variables = r#"
-        databases = [{ host = "db", port = 5432, username = "u", password = "planted-password", database = "d", ssl_mode = "require" }]
-        backup_bucket_name = "my-postgres-backup-storage"
+    let (server, source) = (Server::major(17), support::shop::shop(17));
+    let bucket = S3::from_env().create_bucket("postgres-backup");
+    let variables = format!(
+        r#"
+        databases = [{{
+          host = "127.0.0.1", port = {}, username = "postgres", password = "secret", database = "{}", ssl_mode = "prefer"
+        }}]
+        backup_bucket_name  = "{}"
         alarm_sns_topic_arn = "arn:aws:sns:eu-central-1:123456789012:backup-alerts"
-        aws_region = "eu-central-1"
-    "#;
-    let deployment = Deployment::of("postgres-backup", variables);
-    deployment.apply();
-    let rule = deployment.ask("client('events').list_rules()['Rules'][0]['ScheduleExpression']");
+        aws_region          = "eu-central-1"
+        "#,
+        server.port(),
+        source.name(),
+        bucket.name()
+    );
+    let deployment = Deployment::of("postgres-backup", &variables);
+    deploy_sh(&deployment, &["deploy", "-auto-approve", "-input=false"]);
+    deployment.a_second_plan_is_empty();
+    let aws = &deployment.aws;
+    let rule = ask(aws, "client('events').list_rules()['Rules'][0]['ScheduleExpression']");
     assert_eq!(rule, "rate(3 hours)");
-    let group = deployment.ask("client('logs').describe_log_groups()['logGroups'][0]");
+    let group = ask(aws, "client('logs').describe_log_groups()['logGroups'][0]");
     assert_eq!(
         (&group["logGroupName"], &group["retentionInDays"]),
         (&"/aws/lambda/postgres-backup-service".into(), &14.into())
     );
-    let function =
-        deployment.ask("client('lambda').get_function_configuration(FunctionName='postgres-backup-service')");
-    assert!(!function.to_string().contains("planted-password"), "{function}");
-    let variables = &function["Environment"]["Variables"];
-    assert_eq!(variables["PGKEEP_STORE"], "s3://my-postgres-backup-storage/postgres-backup");
-    let secret = variables["PGKEEP_DATABASES_SECRET"].as_str().unwrap();
-    let kept = deployment
-        .ask(&format!("client('secretsmanager').get_secret_value(SecretId='{secret}')['SecretString']"));
-    let list: Value = serde_json::from_str(kept.as_str().unwrap()).unwrap();
-    assert_eq!(list[0]["password"], "planted-password");
-    let alarms = deployment
-        .ask("sorted(a['MetricName'] for a in client('cloudwatch').describe_alarms()['MetricAlarms'])");
-    assert_eq!(alarms, serde_json::json!(["Duration", "Errors"]));
-    bucket_is_safe(&deployment, "my-postgres-backup-storage");
-    let rules = deployment
-        .ask("client('s3').get_bucket_lifecycle_configuration(Bucket='my-postgres-backup-storage')['Rules']");
-    let rules = rules.as_array().unwrap();
-    let rule = |id: &str| rules.iter().find(|r| r["ID"] == id).unwrap();
-    assert_eq!(
-        (&rule("expire-backups")["Expiration"]["Days"], &rule("expire-backups")["Filter"]["Prefix"]),
-        (&2.into(), &"postgres-backup/".into())
+    the_function_is(aws, "postgres-backup-service", 512);
+    the_alarms_are(
+        aws,
+        &json!([
+            ["Duration", 600_000.0, ["arn:aws:sns:eu-central-1:123456789012:backup-alerts"]],
+            ["Errors", 0.0, ["arn:aws:sns:eu-central-1:123456789012:backup-alerts"]]
+        ]),
     );
-    assert_eq!(rule("clean-versions")["NoncurrentVersionExpiration"]["NoncurrentDays"], 30);
-    let refused = deployment.run(&["destroy", "-auto-approve", "-input=false"]);
+    bucket_is_safe(aws, bucket.name(), "postgres-backup/", 2);
+    let refused = deployment.try_terraform(DESTROY);
     let told = String::from_utf8_lossy(&refused.stderr);
     assert!(!refused.status.success() && told.contains("prevent_destroy"), "the bucket is protected: {told}");
+
+    // The function itself, with the environment that it was given.
+    let answer = invoke(&mut deployed_with(&bucket, aws, "postgres-backup-service"), SCHEDULED);
+    assert_eq!(answer["results"][0]["database"], source.name());
+    let scripts: Vec<String> = bucket.keys().into_iter().filter(|key| key.ends_with(".sql")).collect();
+    let [script] = scripts.as_slice() else { panic!("{scripts:?}") };
+    assert!(is_by_day(script, source.name()), "{script}");
+    psql_restores(&server, &bucket, script, &source);
+    uses_what_it_may(aws, "postgres-backup-service", bucket.name(), "postgres-backup/");
+
+    let status = deploy_sh(&deployment, &["status"]);
+    assert!(status.contains("postgres-backup-service-errors") && status.contains(".sql"), "{status}");
+    deploy_sh(&deployment, DESTROY);
+    assert_eq!(ask(aws, "client('lambda').list_functions()['Functions']"), json!([]));
+    let kept = ask(aws, &format!("client('s3').get_bucket_versioning(Bucket='{}')['Status']", bucket.name()));
+    assert_eq!(kept, "Enabled", "the bucket is kept as it was");
 }
 
 #[test]
 fn a_supabase_database_every_week_with_an_e_mail_when_it_fails() {
-    let variables = r#"
-        supabase_db_url = "postgres://postgres.ref:planted-password@aws-0-us-east-1.pooler.supabase.com:6543/postgres"
-        alert_email = "you@example.com"
-        aws_region = "eu-central-1"
-    "#;
-    let deployment = Deployment::of("supabase-backup", variables);
-    deployment.apply();
-    assert_eq!(
-        deployment.ask("client('events').list_rules()['Rules'][0]['ScheduleExpression']"),
-        "rate(7 days)"
+    let (server, source) = (Server::major(16), support::shop::shop(16));
+    let bucket = S3::from_env().create_bucket("supabase-backup");
+    let variables = format!(
+        r#"
+        supabase_db_url = "postgres://postgres:secret@127.0.0.1:{}/{}?sslmode=prefer"
+        alert_email     = "you@example.com"
+        aws_region      = "eu-central-1"
+        bucket_name     = "{}"
+        "#,
+        server.port(),
+        source.name(),
+        bucket.name()
     );
-    let alarms = deployment.ask("sorted((a['MetricName'], a['AlarmActions']) for a in client('cloudwatch').describe_alarms()['MetricAlarms'])");
-    let topic = deployment.ask("client('sns').list_topics()['Topics'][0]['TopicArn']");
-    assert_eq!(alarms, serde_json::json!([["Errors", [topic]], ["Throttles", [topic]]]));
-    let told = deployment
-        .ask("[(s['Protocol'], s['Endpoint']) for s in client('sns').list_subscriptions()['Subscriptions']]");
-    assert_eq!(told, serde_json::json!([["email", "you@example.com"]]));
-    let function =
-        deployment.ask("client('lambda').get_function_configuration(FunctionName='pana_db_backup')");
-    assert!(!function.to_string().contains("planted-password"), "{function}");
-    bucket_is_safe(&deployment, "pana-db-backups");
-    let days = deployment.ask("[r['Expiration']['Days'] for r in client('s3').get_bucket_lifecycle_configuration(Bucket='pana-db-backups')['Rules'] if 'Expiration' in r]");
-    assert_eq!(days, serde_json::json!([30]));
+    let deployment = Deployment::of("supabase-backup", &variables);
+    deployment.terraform(&["init", "-input=false"]);
+    deployment.terraform(&["apply", "-auto-approve", "-input=false"]);
+    deployment.a_second_plan_is_empty();
+    let aws = &deployment.aws;
+    assert_eq!(ask(aws, "client('events').list_rules()['Rules'][0]['ScheduleExpression']"), "rate(7 days)");
+    the_function_is(aws, "pana_db_backup", 512);
+    let topic = ask(aws, "client('sns').list_topics()['Topics'][0]['TopicArn']");
+    the_alarms_are(aws, &json!([["Errors", 0.0, [topic]], ["Throttles", 0.0, [topic]]]));
+    let told = ask(
+        aws,
+        "[(s['Protocol'], s['Endpoint']) for s in client('sns').list_subscriptions()['Subscriptions']]",
+    );
+    assert_eq!(told, json!([["email", "you@example.com"]]));
+    bucket_is_safe(aws, bucket.name(), "", 30);
+
+    invoke(&mut deployed_with(&bucket, aws, "pana_db_backup"), SCHEDULED);
+    let scripts: Vec<String> = bucket.keys().into_iter().filter(|key| key.ends_with(".sql")).collect();
+    let [script] = scripts.as_slice() else { panic!("{scripts:?}") };
+    let time = script.strip_prefix("backups/backup_").and_then(|rest| rest.strip_suffix(".sql")).unwrap();
+    assert!(has_form(time, "00000000_000000"), "{script}");
+    psql_restores(&server, &bucket, script, &source);
+    uses_what_it_may(aws, "pana_db_backup", bucket.name(), "");
+    let refused = deployment.try_terraform(DESTROY);
+    let told = String::from_utf8_lossy(&refused.stderr);
+    assert!(!refused.status.success() && told.contains("BucketNotEmpty"), "the backups are not lost: {told}");
+    assert_eq!(ask(aws, "client('lambda').list_functions()['Functions']"), json!([]));
+}
+
+/// The script with these words.
+#[track_caller]
+fn deploy_sh(deployment: &Deployment, words: &[&str]) -> String {
+    let cli = deploy_tools().join("awscli");
+    let path = std::env::var("PATH").unwrap();
+    let mut command = deployment.command("./deploy.sh");
+    command.env("PATH", format!("{}:{path}", cli.join("bin").display())).env("PYTHONPATH", cli);
+    let out = command.args(words).output().unwrap();
+    let (said, error) = (String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
+    assert!(out.status.success(), "deploy.sh {words:?}: {said}\n{error}");
+    said.into_owned()
 }
 
 #[track_caller]
-fn bucket_is_safe(deployment: &Deployment, bucket: &str) {
-    let ask = |call: &str| deployment.ask(&format!("client('s3').{call}(Bucket='{bucket}')"));
+fn the_function_is(aws: &Aws, name: &str, memory: u64) {
+    let function = ask(aws, &format!("client('lambda').get_function_configuration(FunctionName='{name}')"));
+    // The password is kept elsewhere, and the environment says where.
+    assert!(!function.to_string().contains("secret@") && !function.to_string().contains("password"));
+    let variables = function["Environment"]["Variables"].as_object().unwrap();
+    let kept = variables.iter().find(|(key, _)| key.ends_with("_SECRET")).unwrap().1.as_str().unwrap();
+    let text =
+        ask(aws, &format!("client('secretsmanager').get_secret_value(SecretId='{kept}')['SecretString']"));
+    assert!(text.as_str().unwrap().contains("secret"), "{text}");
+    assert_eq!((&function["MemorySize"], &function["Timeout"]), (&memory.into(), &900.into()));
+    assert_eq!(
+        (&function["Runtime"], &function["Architectures"]),
+        (&"provided.al2023".into(), &json!(["x86_64"]))
+    );
+    let call = format!("client('lambda').get_function_event_invoke_config(FunctionName='{name}')");
+    let failed = ask(aws, &call);
+    assert_eq!(failed["MaximumRetryAttempts"], 1);
+    let queue = failed["DestinationConfig"]["OnFailure"]["Destination"].as_str().unwrap().to_owned();
+    assert!(queue.ends_with(&format!("{name}-failed")), "{queue}");
+}
+
+#[track_caller]
+fn the_alarms_are(aws: &Aws, expected: &Value) {
+    let alarms = "sorted((a['MetricName'], a['Threshold'], a['AlarmActions']) \
+                  for a in client('cloudwatch').describe_alarms()['MetricAlarms'])";
+    assert_eq!(&ask(aws, alarms), expected);
+}
+
+#[track_caller]
+fn bucket_is_safe(aws: &Aws, bucket: &str, folder: &str, days: u64) {
+    let ask = |call: &str| ask(aws, &format!("client('s3').{call}(Bucket='{bucket}')"));
     assert_eq!(ask("get_bucket_versioning")["Status"], "Enabled");
     let rules = &ask("get_bucket_encryption")["ServerSideEncryptionConfiguration"]["Rules"];
     assert_eq!(rules[0]["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"], "AES256");
@@ -182,19 +194,36 @@ fn bucket_is_safe(deployment: &Deployment, bucket: &str) {
         assert_eq!(block[setting], true, "{setting}");
     }
     assert!(ask("get_bucket_policy")["Policy"].as_str().unwrap().contains("aws:SecureTransport"));
+    let rules = ask("get_bucket_lifecycle_configuration")["Rules"].clone();
+    let rule = |id: &str| rules.as_array().unwrap().iter().find(|r| r["ID"] == id).unwrap();
+    let expire = rule("expire-backups");
+    assert_eq!((&expire["Expiration"]["Days"], &expire["Status"]), (&days.into(), &"Enabled".into()));
+    assert_eq!(expire["Filter"]["Prefix"], folder);
+    assert_eq!(rule("clean-versions")["NoncurrentVersionExpiration"]["NoncurrentDays"], 30);
 }
 
-#[test]
-fn values_that_make_no_sense_are_refused_with_what_to_write() {
-    let variables = r#"
-        databases = [{ host = "db", username = "u", password = "p", database = "d", ssl_mode = "maybe" }]
-        backup_bucket_name = "My_Bucket"
-        log_level = "loud"
-    "#;
-    let deployment = Deployment::of("postgres-backup", variables);
-    let out = deployment.run(&["plan", "-input=false"]);
-    let told = String::from_utf8_lossy(&out.stderr).replace('\n', " ");
-    for words in ["verify-full", "lower case letters", "error, warn, info or debug"] {
-        assert!(told.contains(words), "{words}: {told}");
-    }
+/// One run, and one that cleans up behind a dead one: the role lets the function do all that it asks for, and no more.
+#[track_caller]
+fn uses_what_it_may(aws: &Aws, function: &str, bucket: &str, prefix: &str) {
+    forget_policy_of(aws, bucket);
+    plant_dead_run(aws, bucket, prefix, "dead/unfinished.sql");
+    let policy = policy(aws, &format!("{function}-role"));
+    let mut deployed = deployed(aws, function);
+    aws.record();
+    invoke(&mut deployed, SCHEDULED);
+    allows_what_is_used(aws, &policy, OF_LAMBDA);
+}
+
+/// `<prefix>/<database>/<day>/<database>_<day>_<time>.sql`
+fn is_by_day(key: &str, database: &str) -> bool {
+    let path = Path::new(key);
+    let day = path.parent().and_then(Path::file_name).and_then(|d| d.to_str()).unwrap_or_default();
+    let start = format!("postgres-backup/{database}/{day}/{database}_{day}_");
+    let time = key.strip_prefix(&start).and_then(|rest| rest.strip_suffix(".sql")).unwrap_or_default();
+    has_form(day, "0000-00-00") && has_form(time, "00-00-00")
+}
+
+/// The same with every digit a 0.
+fn has_form(text: &str, form: &str) -> bool {
+    text.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).eq(form.chars())
 }

@@ -1,10 +1,9 @@
 #!/usr/bin/env bash
-# Sets up the backup function, and looks after it: ./deploy.sh deploy | logs | invoke | status | destroy
+# Sets up the backup function of this folder, and looks after it: ./deploy.sh deploy | invoke | logs | status | destroy
 set -euo pipefail
 cd "$(dirname "$0")"
 
 package=${PGKEEP_PACKAGE:-pgkeep-lambda.zip}
-bucket_address=module.backup.aws_s3_bucket.backups
 
 usage() {
     cat <<TEXT
@@ -12,8 +11,9 @@ usage: ./deploy.sh <command>
   deploy   make or update everything in AWS (asks before it does)
   invoke   run a backup now and print the answer
   logs     follow the function's log
-  status   what is deployed, the last backups, the alarms
+  status   what is deployed, the newest backups, the alarms
   destroy  remove everything but the bucket with the backups
+More words go to Terraform (deploy, destroy), are the event (invoke), or say how far back (logs, such as 3h).
 TEXT
 }
 
@@ -32,50 +32,65 @@ output() {
     terraform output -raw "$1" 2>/dev/null || die "nothing is deployed from here: run ./deploy.sh deploy"
 }
 
+# The AWS CLI is to look where Terraform works, whatever its own region is. Its versions read one of these each.
+use_region() {
+    export AWS_REGION=$1 AWS_DEFAULT_REGION=$1
+}
+
 # The bucket outlives a destroy; the next deploy takes it back.
 adopt_bucket() {
-    local name
-    name=$(echo 'var.backup_bucket_name' | terraform console | tr -d '"')
-    terraform state show "$bucket_address" >/dev/null 2>&1 && return
+    local name=$1 address=module.backup.aws_s3_bucket.unprotected
+    if [ "$2" = true ]; then address=module.backup.aws_s3_bucket.backups; fi
+    if terraform state list 2>/dev/null | grep -q "^$address"; then return; fi
     if aws s3api head-bucket --bucket "$name" >/dev/null 2>&1; then
         echo "The bucket $name is there already: it is taken over."
-        terraform import -input=false "$bucket_address" "$name"
+        terraform import -input=false "$address[0]" "$name"
     fi
 }
 
 deploy() {
     need terraform aws
-    [ -f terraform.tfvars ] || die "terraform.tfvars is missing: cp terraform.tfvars.example terraform.tfvars, and edit it"
+    [ -f terraform.tfvars ] || env | grep -q ^TF_VAR_ ||
+        die "terraform.tfvars is missing: cp terraform.tfvars.example terraform.tfvars, and edit it"
     if [ ! -f "$package" ]; then
         need pgkeep
-        pgkeep lambda package --output "$package"
+        pgkeep lambda package --out "$package"
     fi
     terraform init -input=false
-    adopt_bucket
+    local values region bucket protected
+    values=$(echo '"${var.aws_region} ${local.bucket_name} ${var.protect_bucket}"' | terraform console | tr -d '"')
+    read -r region bucket protected <<<"$values"
+    use_region "$region"
+    adopt_bucket "$bucket" "$protected"
     terraform apply "$@"
 }
 
 invoke() {
     need terraform aws
-    local answer
-    answer=$(mktemp)
-    trap 'rm -f "$answer"' EXIT
-    # The client waits as long as the function may run.
-    local failed
-    failed=$(aws lambda invoke --function-name "$(output function_name)" --cli-binary-format raw-in-base64-out \
-        --payload "${1:-{\}}" --cli-read-timeout 910 --query FunctionError --output text "$answer")
-    cat "$answer"
+    use_region "$(output aws_region)"
+    local folder failed
+    folder=$(mktemp -d)
+    # shellcheck disable=SC2064 # the name as it is now: the variable is gone by then
+    trap "rm -rf '$folder'" EXIT
+    # In a file, since versions of the AWS CLI disagree about words on the command line.
+    printf '%s' "${1:-{\}}" >"$folder/event"
+    # The client waits for as long as the function may run.
+    failed=$(aws lambda invoke --function-name "$(output function_name)" --payload "fileb://$folder/event" \
+        --cli-read-timeout 910 --query FunctionError --output text "$folder/answer")
+    cat "$folder/answer"
     echo
     [ "$failed" = None ] || die "the invocation failed"
 }
 
 logs() {
     need terraform aws
+    use_region "$(output aws_region)"
     aws logs tail "$(output log_group_name)" --since "${1:-1h}" --follow
 }
 
 status() {
     need terraform aws
+    use_region "$(output aws_region)"
     local function bucket
     function=$(output function_name)
     bucket=$(output bucket_name)
@@ -89,11 +104,11 @@ status() {
 
 destroy() {
     need terraform
-    # Terraform refuses to destroy the bucket, and everything with it: so it forgets the bucket first.
-    local address
-    terraform state list | grep -E '^module\.backup\.aws_s3_bucket' | while read -r address; do
-        terraform state rm "$address"
-    done
+    # Terraform forgets the bucket first: a protected one would keep it from destroying anything.
+    local kept
+    kept=$(terraform state list | grep '^module\.backup\.aws_s3_bucket' || true)
+    # shellcheck disable=SC2086 # a word for each
+    if [ -n "$kept" ]; then terraform state rm $kept; fi
     terraform destroy "$@"
     echo "The bucket with the backups is still there; ./deploy.sh deploy takes it over again."
 }

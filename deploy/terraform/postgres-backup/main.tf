@@ -1,7 +1,12 @@
-# Several PostgreSQL databases into a bucket every three hours. See docs/aws/postgres-backup.md.
+# Several PostgreSQL databases into a bucket every three hours. See docs/lambda-postgres.md.
 
 provider "aws" {
   region = var.aws_region
+}
+
+locals {
+  # deploy.sh asks for it.
+  bucket_name = var.backup_bucket_name
 }
 
 module "backup" {
@@ -13,7 +18,10 @@ module "backup" {
   memory_size   = var.memory_size
   timeout       = var.timeout
 
-  bucket_name    = var.backup_bucket_name
+  reserved_concurrency = var.reserved_concurrency
+
+  bucket_name    = local.bucket_name
+  protect_bucket = var.protect_bucket
   prefix         = var.backup_prefix
   retention_days = var.backup_retention_days
   kms_key_arn    = var.kms_key_arn

@@ -22,3 +22,13 @@ output "alarm_names" {
   description = "The alarms."
   value       = module.backup.alarm_names
 }
+
+output "aws_region" {
+  description = "Region of all of it."
+  value       = var.aws_region
+}
+
+output "dead_letter_queue_url" {
+  description = "Queue with the events that Lambda gave up on."
+  value       = module.backup.dead_letter_queue_url
+}

@@ -38,6 +38,12 @@ variable "backup_prefix" {
   default     = "postgres-backup"
 }
 
+variable "protect_bucket" {
+  description = "Whether `terraform destroy` refuses to delete the bucket, and with it everything; ./deploy.sh destroy keeps the bucket."
+  type        = bool
+  default     = true
+}
+
 variable "backup_format" {
   description = "plain: SQL scripts, for psql. custom: archives, for pg_restore and for restoring single tables."
   type        = string
@@ -77,6 +83,12 @@ variable "timeout" {
   description = "Seconds that an invocation may take."
   type        = number
   default     = 900
+}
+
+variable "reserved_concurrency" {
+  description = "How many invocations may run at once; -1 for no limit of the function's own."
+  type        = number
+  default     = -1
 }
 
 variable "log_level" {

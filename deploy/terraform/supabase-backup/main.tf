@@ -1,20 +1,26 @@
-# A Supabase database into a bucket every week, with an e-mail when it fails. See docs/aws/supabase-backup.md.
+# A Supabase database into a bucket every week, with an e-mail when it fails. See docs/lambda-supabase.md.
 
 provider "aws" {
   region = var.aws_region
 }
 
+locals {
+  bucket_name = coalesce(var.bucket_name, "${var.project}-db-backups")
+}
+
 module "backup" {
   source = "../modules/backup-function"
 
-  function_name = "${var.project}_db_backup"
+  function_name = coalesce(var.function_name, "${var.project}_db_backup")
   package_file  = var.package_file
   architecture  = var.architecture
   memory_size   = var.memory_size
   timeout       = var.timeout
 
-  bucket_name    = coalesce(var.bucket_name, "${var.project}-db-backups")
+  bucket_name    = local.bucket_name
+  protect_bucket = var.protect_bucket
   retention_days = var.retention_days
+  kms_key_arn    = var.kms_key_arn
 
   environment = {
     PGKEEP_FORMAT   = var.backup_format
@@ -34,45 +40,10 @@ module "backup" {
 }
 
 resource "aws_sns_topic" "alerts" {
+  #checkov:skip=CKV_AWS_26:Alarms cannot use SNS's own key (CloudWatch User Guide, "Notify users on alarm changes"), and tell no secret. kms_key_arn encrypts.
   name              = "${var.project}-db-backup-alerts"
-  kms_master_key_id = aws_kms_key.alerts.arn
+  kms_master_key_id = var.kms_key_arn
   tags              = var.tags
-}
-
-# Alarms cannot use SNS's own key (CloudWatch User Guide, "Notify users on alarm changes").
-resource "aws_kms_key" "alerts" {
-  description             = "Messages of ${var.project}-db-backup-alerts"
-  enable_key_rotation     = true
-  deletion_window_in_days = 7
-  policy                  = data.aws_iam_policy_document.alerts_key.json
-  tags                    = var.tags
-}
-
-data "aws_caller_identity" "this" {}
-data "aws_partition" "this" {}
-
-data "aws_iam_policy_document" "alerts_key" {
-  statement {
-    sid       = "Administer"
-    actions   = ["kms:*"]
-    resources = ["*"]
-
-    principals {
-      type        = "AWS"
-      identifiers = ["arn:${data.aws_partition.this.partition}:iam::${data.aws_caller_identity.this.account_id}:root"]
-    }
-  }
-
-  statement {
-    sid       = "AlarmsPublish"
-    actions   = ["kms:Decrypt", "kms:GenerateDataKey*"]
-    resources = ["*"]
-
-    principals {
-      type        = "Service"
-      identifiers = ["cloudwatch.amazonaws.com"]
-    }
-  }
 }
 
 resource "aws_sns_topic_subscription" "email" {

@@ -22,3 +22,13 @@ output "alert_topic_arn" {
   description = "SNS topic of the alerts; the e-mail subscription has to be confirmed."
   value       = aws_sns_topic.alerts.arn
 }
+
+output "aws_region" {
+  description = "Region of all of it."
+  value       = var.aws_region
+}
+
+output "dead_letter_queue_url" {
+  description = "Queue with the events that Lambda gave up on."
+  value       = module.backup.dead_letter_queue_url
+}

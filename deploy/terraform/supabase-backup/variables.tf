@@ -37,8 +37,26 @@ variable "project" {
   default     = "pana"
 }
 
+variable "function_name" {
+  description = "Name of the function [default: <project>_db_backup]."
+  type        = string
+  default     = null
+}
+
 variable "bucket_name" {
   description = "Bucket for the backups [default: <project>-db-backups]."
+  type        = string
+  default     = null
+}
+
+variable "protect_bucket" {
+  description = "Whether `terraform destroy` refuses to delete the bucket, and with it everything. Without it S3 still refuses while there is a backup in it, after all else is gone."
+  type        = bool
+  default     = false
+}
+
+variable "kms_key_arn" {
+  description = "KMS key for bucket, secret, environment, queue, logs and alerts; AWS's own keys without it. Its policy has to let CloudWatch and CloudWatch Logs use it."
   type        = string
   default     = null
 }

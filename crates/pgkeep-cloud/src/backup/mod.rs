@@ -13,7 +13,8 @@ use aws_smithy_types::DateTime;
 use crate::account::Account;
 use crate::error::Asked;
 pub use model::{
-    Conditions, CopyAction, Job, Lifecycle, Lock, Plan, RecoveryPoint, Role, Rule, Selection, StandingPlan, Tag, Vault,
+    Conditions, CopyAction, Job, Lifecycle, Lock, Plan, RecoveryPoint, Role, Rule, Selection, StandingPlan,
+    Tag, Vault,
 };
 
 /// AWS Backup, and as far as roles go IAM, of one account and region.

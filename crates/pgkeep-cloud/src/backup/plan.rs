@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_backup::error::BuildError;
 use aws_sdk_backup::types::{
-    BackupPlan, BackupPlanInput, BackupRule, BackupRuleInput, BackupSelection, Condition, ConditionParameter, ConditionType,
+    BackupPlan, BackupPlanInput, BackupRule, BackupRuleInput, BackupSelection, Condition, ConditionParameter,
+    ConditionType,
 };
 
 use super::{Backup, Conditions, CopyAction, Lifecycle, Plan, Rule, Selection, StandingPlan, Tag};
@@ -21,7 +22,9 @@ impl Backup {
         let pages = self.client.list_backup_plans().into_paginator().items().send();
         let plans = answer(asked, pages.collect::<std::result::Result<Vec<_>, _>>())?;
         let named = plans.into_iter().find(|plan| plan.backup_plan_name() == Some(name));
-        let Some(id) = named.and_then(|plan| plan.backup_plan_id().map(str::to_owned)) else { return Ok(None) };
+        let Some(id) = named.and_then(|plan| plan.backup_plan_id().map(str::to_owned)) else {
+            return Ok(None);
+        };
         let asked = self.asked(&format!("backup plan {name}"), "backup:GetBackupPlan");
         let got = answer(asked, self.client.get_backup_plan().backup_plan_id(&id).send())?;
         Ok(Some(StandingPlan {
@@ -52,7 +55,8 @@ impl Backup {
     pub fn update_plan(&self, id: &str, plan: &Plan) -> Result<()> {
         let asked = || self.asked(&format!("backup plan {}", plan.name), "backup:UpdateBackupPlan");
         let input = plan_input(plan).map_err(|e| unfit(&asked(), &e))?;
-        answer(asked(), self.client.update_backup_plan().backup_plan_id(id).backup_plan(input).send()).map(drop)
+        answer(asked(), self.client.update_backup_plan().backup_plan_id(id).backup_plan(input).send())
+            .map(drop)
     }
 
     /// Makes a selection of a plan.

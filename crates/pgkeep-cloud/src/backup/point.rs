@@ -12,10 +12,8 @@ impl Backup {
     /// # Errors
     /// What AWS refuses.
     pub fn recovery_points(&self, vault: &str, resource: Option<&str>) -> Result<Vec<RecoveryPoint>> {
-        let asked = self.asked(
-            &format!("recovery points of vault {vault}"),
-            "backup:ListRecoveryPointsByBackupVault",
-        );
+        let asked = self
+            .asked(&format!("recovery points of vault {vault}"), "backup:ListRecoveryPointsByBackupVault");
         let request = self
             .client
             .list_recovery_points_by_backup_vault()
@@ -48,8 +46,11 @@ impl Backup {
     pub fn restore_metadata(&self, vault: &str, point: &str) -> Result<BTreeMap<String, String>> {
         let asked = self.asked(&format!("recovery point {point}"), "backup:GetRecoveryPointRestoreMetadata");
         let what = asked.what.clone();
-        let request =
-            self.client.get_recovery_point_restore_metadata().backup_vault_name(vault).recovery_point_arn(point);
+        let request = self
+            .client
+            .get_recovery_point_restore_metadata()
+            .backup_vault_name(vault)
+            .recovery_point_arn(point);
         let got = answer(asked, request.send())?;
         let metadata = got.restore_metadata().map(|m| m.clone().into_iter().collect());
         metadata.ok_or_else(|| CloudError::new(CloudErrorKind::Other, what, "AWS knows no metadata of it"))

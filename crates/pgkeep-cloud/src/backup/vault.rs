@@ -17,7 +17,8 @@ impl Backup {
         // AWS answers to whoever may list nothing that the vault is denied, where it is not there.
         let Some(vault) = found(described)? else { return Ok(None) };
         let asked = self.asked(&format!("policy of vault {name}"), "backup:GetBackupVaultAccessPolicy");
-        let policy = answer(asked, self.client.get_backup_vault_access_policy().backup_vault_name(name).send());
+        let policy =
+            answer(asked, self.client.get_backup_vault_access_policy().backup_vault_name(name).send());
         let locked_for_good_at = vault.lock_date().map(aws_smithy_types::DateTime::secs);
         let lock = Lock {
             min_days: vault.min_retention_days(),
@@ -39,7 +40,12 @@ impl Backup {
     ///
     /// # Errors
     /// What AWS refuses.
-    pub fn create_vault(&self, name: &str, key: Option<&str>, tags: &BTreeMap<String, String>) -> Result<String> {
+    pub fn create_vault(
+        &self,
+        name: &str,
+        key: Option<&str>,
+        tags: &BTreeMap<String, String>,
+    ) -> Result<String> {
         let asked = || self.asked(&format!("vault {name}"), "backup:CreateBackupVault");
         let request = self
             .client
@@ -49,9 +55,7 @@ impl Backup {
             .set_backup_vault_tags(super::plan::map(tags));
         match answer(asked(), request.send()) {
             Ok(made) => made.backup_vault_arn().map(str::to_owned).ok_or_else(|| empty(&asked())),
-            Err(e) if e.kind == CloudErrorKind::Exists => {
-                self.vault(name)?.map(|vault| vault.arn).ok_or(e)
-            }
+            Err(e) if e.kind == CloudErrorKind::Exists => self.vault(name)?.map(|vault| vault.arn).ok_or(e),
             Err(e) => Err(e),
         }
     }
@@ -64,7 +68,8 @@ impl Backup {
         let what = format!("policy of vault {name}");
         match policy {
             Some(policy) => {
-                let request = self.client.put_backup_vault_access_policy().backup_vault_name(name).policy(policy);
+                let request =
+                    self.client.put_backup_vault_access_policy().backup_vault_name(name).policy(policy);
                 answer(self.asked(&what, "backup:PutBackupVaultAccessPolicy"), request.send()).map(drop)
             }
             None => {
@@ -93,7 +98,8 @@ impl Backup {
             }
             None => {
                 let request = self.client.delete_backup_vault_lock_configuration().backup_vault_name(name);
-                answer(self.asked(&what, "backup:DeleteBackupVaultLockConfiguration"), request.send()).map(drop)
+                answer(self.asked(&what, "backup:DeleteBackupVaultLockConfiguration"), request.send())
+                    .map(drop)
             }
         }
     }

@@ -12,23 +12,32 @@ use clap::{Arg, ArgAction, Command, CommandFactory, FromArgMatches};
 use super::Cli;
 use crate::config::Settings;
 use crate::config::expand::expand;
-use crate::config::keys::{CONFIGURABLE, THIS_RUN, names};
+use crate::config::keys::{CONFIGURABLE, THIS_RUN, key_of, names};
 use crate::failure::{Failure, Result};
 
 /// The program's definition, with environment variables.
 pub(crate) fn command() -> Command {
     CONFIGURABLE.iter().fold(Cli::command(), |program, name| {
-        program.mut_subcommand(*name, |command| command.mut_args(with_variable))
+        program.mut_subcommand(*name, |command| of_all(command, &|arg| with_variable(name, arg)))
     })
 }
 
-fn with_variable(arg: Arg) -> Arg {
+/// Changes the arguments of a command and of all below it.
+fn of_all(command: Command, change: &dyn Fn(Arg) -> Arg) -> Command {
+    let below: Vec<String> = command.get_subcommands().map(|c| c.get_name().to_owned()).collect();
+    below
+        .into_iter()
+        .fold(command.mut_args(change), |command, name| command.mut_subcommand(name, |c| of_all(c, change)))
+}
+
+fn with_variable(command: &str, arg: Arg) -> Arg {
     let this_run = arg.get_help_heading() == Some(THIS_RUN);
     let Some(long) = arg.get_long().filter(|l| !this_run && !["help", "version", "config"].contains(l))
     else {
         return arg;
     };
-    let variable = format!("PGKEEP_{}", long.replace('-', "_").to_uppercase());
+    let key = key_of(command, arg.get_help_heading(), long);
+    let variable = format!("PGKEEP_{}", key.to_uppercase());
     let arg = match arg.get_env() {
         Some(_) => arg,
         None => arg.env(variable),
@@ -51,7 +60,11 @@ pub(in crate::cli) fn parse_alone(command: &str, settings: &Settings) -> Result<
 
 /// Whether every command that can be configured takes these settings.
 pub(super) fn try_settings(settings: &Settings) -> Result<()> {
-    for command in CONFIGURABLE {
+    for words in [&["create", "x"][..], &["list", "x"], &["status", "x"], &["prune", "x"], &["copy", "x"]] {
+        let words = ["pgkeep", "rds", "snapshot"].iter().chain(words).map(Into::into).collect();
+        parse_words(words, settings)?;
+    }
+    for command in CONFIGURABLE.into_iter().filter(|c| *c != "rds") {
         let words: &[&str] = match command {
             "convert" => &["pgkeep", command, "x", "--format", "plain", "--to", "y"],
             "compare" => &["pgkeep", command, "x", "y"],
@@ -78,7 +91,7 @@ fn parse_words(words: Vec<OsString>, settings: &Settings) -> Result<Cli> {
         all.insert(key.clone(), values?);
     }
     let program = CONFIGURABLE.iter().fold(command(), |program, name| {
-        program.mut_subcommand(*name, |command| command.mut_args(|arg| with_default(arg, &all)))
+        program.mut_subcommand(*name, |command| of_all(command, &|arg| with_default(name, arg, &all)))
     });
     let mut cli =
         program.try_get_matches_from(words).and_then(|m| Cli::from_arg_matches(&m)).map_err(|e| {
@@ -95,8 +108,8 @@ fn parse_words(words: Vec<OsString>, settings: &Settings) -> Result<Cli> {
     Ok(cli)
 }
 
-fn with_default(arg: Arg, settings: &Settings) -> Arg {
-    match names(&arg).iter().find_map(|name| settings.get(name)) {
+fn with_default(command: &str, arg: Arg, settings: &Settings) -> Arg {
+    match names(command, &arg).iter().find_map(|name| settings.get(name)) {
         Some(values) if matches!(arg.get_action(), ArgAction::Append) => arg.default_values(values.clone()),
         Some(values) => arg.default_value(values.concat()),
         None => arg,

@@ -18,6 +18,7 @@ pub(crate) mod layers;
 mod list;
 mod notify;
 mod prune;
+mod rds;
 mod restore;
 mod role;
 mod serve;
@@ -27,6 +28,7 @@ mod sync;
 mod user;
 mod vault;
 mod verify;
+mod wait;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -101,6 +103,8 @@ enum Command {
     Init(init::Options),
     /// Check the configuration file, or print its JSON schema
     Config(config::Options),
+    /// Snapshots of RDS instances and Aurora clusters: make, copy, keep, restore them
+    Rds(rds::Options),
     /// AWS Backup: vault, plan and selection as the configuration says; status, restores, costs
     Vault(vault::Options),
     /// Try the channels by which people are told
@@ -151,6 +155,7 @@ fn wants_json(command: &Command) -> bool {
         Command::Check(o) => o.json,
         Command::Key(o) => o.json,
         Command::Notify(o) => o.json(),
+        Command::Rds(o) => o.json(),
         Command::Serve(o) => o.json,
         Command::Status(o) => o.json,
         Command::Vault(o) => o.json(),
@@ -192,6 +197,7 @@ fn layered(cli: Cli) -> Result<(Cli, Config)> {
         | Command::Role(_)
         | Command::Prune(_)
         | Command::Adopt(_)
+        | Command::Rds(_)
         | Command::Sync(_)
         | Command::Vault(_) => None,
     };
@@ -219,6 +225,7 @@ fn run(cli: Cli, config: &Config) -> Result<()> {
         Command::Check(options) => check::run(&options, config),
         Command::Key(options) => key::run(&options, config),
         Command::Notify(options) => notify::run(&options, config),
+        Command::Rds(options) => rds::run(&options, config),
         Command::Serve(options) => serve::run(&options, cli.config.as_deref()),
         Command::Status(options) => status::run(&options, cli.config.as_deref()),
         Command::User(options) => user::run(&options),

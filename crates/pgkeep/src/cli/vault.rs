@@ -105,17 +105,21 @@ impl Wanted {
     fn role(&self, backup: &Backup) -> Result<String> {
         match &self.desired.role {
             pgkeep_vault::DesiredRole::Given(arn) => Ok(arn.clone()),
-            pgkeep_vault::DesiredRole::Made(name) => backup.role(name)?.map(|role| role.arn).ok_or_else(|| {
-                Failure::usage(format!("role {name} is not there yet\n  hint: pgkeep vault apply"))
-            }),
+            pgkeep_vault::DesiredRole::Made(name) => {
+                backup.role(name)?.map(|role| role.arn).ok_or_else(|| {
+                    Failure::usage(format!("role {name} is not there yet\n  hint: pgkeep vault apply"))
+                })
+            }
         }
     }
 
     /// One recovery point, by its ARN, the end of it, or the resource whose newest it is.
     fn point(&self, backup: &Backup, word: &str) -> Result<RecoveryPoint> {
         let points = backup.recovery_points(&self.desired.vault, None)?;
-        let stored = |p: &&RecoveryPoint| pgkeep_vault::state_of_point(&p.status) == pgkeep_vault::PointState::Stored;
-        let of_resource = |p: &RecoveryPoint| p.resource == word || p.resource.rsplit(':').next() == Some(word);
+        let stored =
+            |p: &&RecoveryPoint| pgkeep_vault::state_of_point(&p.status) == pgkeep_vault::PointState::Stored;
+        let of_resource =
+            |p: &RecoveryPoint| p.resource == word || p.resource.rsplit(':').next() == Some(word);
         let mut named: Vec<&RecoveryPoint> =
             points.iter().filter(|p| p.arn == word || p.arn.rsplit(':').next() == Some(word)).collect();
         if named.is_empty() {

@@ -7,10 +7,14 @@ use clap::{Arg, ArgAction, Command};
 use crate::rules::Rule;
 
 /// Commands whose options can be configured.
-pub(crate) const CONFIGURABLE: [&str; 16] = [
+pub(crate) const CONFIGURABLE: [&str; 17] = [
     "backup", "restore", "convert", "list", "show", "verify", "drill", "compare", "check", "prune", "hold",
-    "adopt", "key", "copy", "sync", "serve",
+    "adopt", "key", "copy", "sync", "serve", RDS,
 ];
+
+/// The command whose options have its name before theirs in the environment and in the configuration: what is kept of
+/// snapshots is not what is kept of backups.
+const RDS: &str = "rds";
 
 /// An option as a key.
 pub(crate) struct Key {
@@ -55,7 +59,7 @@ pub(crate) const OF_STORES: [&str; 2] = ["Store", "Retention"];
 
 /// The names under which an option can be configured: its own and its aliases. Options about passwords are not among
 /// them: `password = { … }` of a database says it.
-pub(crate) fn names(arg: &Arg) -> Vec<String> {
+pub(crate) fn names(command: &str, arg: &Arg) -> Vec<String> {
     let Some(long) = arg
         .get_long()
         .filter(|_| !matches!(arg.get_help_heading(), Some("Password" | THIS_RUN)) && !arg.is_global_set())
@@ -66,8 +70,16 @@ pub(crate) fn names(arg: &Arg) -> Vec<String> {
     std::iter::once(long)
         .chain(aliases)
         .filter(|l| !["help", "version"].contains(l))
-        .map(|l| l.replace('-', "_"))
+        .map(|l| key_of(command, arg.get_help_heading(), l))
         .collect()
+}
+
+/// The key of an option of a command.
+pub(crate) fn key_of(command: &str, heading: Option<&str>, long: &str) -> String {
+    let key = long.replace('-', "_");
+    let is_of_all =
+        matches!(long, "json" | "progress" | "notify" | "time-zone") || heading == Some("Password");
+    if command == RDS && !is_of_all { format!("{RDS}_{key}") } else { key }
 }
 
 /// What values the option takes.
@@ -83,14 +95,17 @@ pub(crate) fn kind(arg: &Arg) -> Kind {
 /// Every key.
 pub(crate) fn all(program: &Command) -> Vec<Key> {
     let mut keys: Vec<Key> = Vec::new();
-    let options = CONFIGURABLE.iter().filter_map(|c| Some((*c, program.find_subcommand(c)?)));
-    for (command, arg) in options.flat_map(|(c, program)| program.get_arguments().map(move |a| (c, a))) {
-        for name in names(arg) {
+    let commands = CONFIGURABLE.iter().filter_map(|c| Some((*c, program.find_subcommand(c)?)));
+    for (command, arg) in
+        commands.flat_map(|(c, program)| arguments(program).into_iter().map(move |a| (c, a)))
+    {
+        for name in names(command, arg) {
             if let Some(known) = keys.iter_mut().find(|k| k.name == name) {
                 known.command = known.command.filter(|c| *c == command);
             } else {
                 let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
-                let of_store = arg.get_help_heading().is_some_and(|h| OF_STORES.contains(&h));
+                let of_store =
+                    command != RDS && arg.get_help_heading().is_some_and(|h| OF_STORES.contains(&h));
                 let of_daemon = arg.get_help_heading() == Some(DAEMON);
                 keys.push(Key { name, kind: kind(arg), help, of_store, of_daemon, command: Some(command) });
             }
@@ -98,6 +113,11 @@ pub(crate) fn all(program: &Command) -> Vec<Key> {
     }
     keys.sort_by(|a, b| a.name.cmp(&b.name));
     keys
+}
+
+/// The arguments of a command and of all below it.
+fn arguments(command: &Command) -> Vec<&Arg> {
+    command.get_arguments().chain(command.get_subcommands().flat_map(arguments)).collect()
 }
 
 /// The known word that was probably meant.

@@ -324,7 +324,8 @@ pub(super) mod tests {
 
     #[test]
     fn aws_backups_own_table_is_read_with_the_line_of_what_is_wrong() {
-        let text = "store = 'x'\n[aws_backup]\nname = 'chat'\npreset = 'prod'\n[aws_backup.rules.weekly-backup]\n";
+        let text =
+            "store = 'x'\n[aws_backup]\nname = 'chat'\npreset = 'prod'\n[aws_backup.rules.weekly-backup]\n";
         let config = parse(&format!("{text}delete_after = 120")).unwrap();
         let rules = config.aws_backup.unwrap().desired().plan.rules;
         assert_eq!(rules[1].lifecycle.delete_after, Some(120));

@@ -80,10 +80,9 @@ pub(crate) fn schema(program: &Command) -> Value {
 
 /// `[aws_backup]`, as `pgkeep_vault::Settings` has it.
 fn aws_backup() -> Value {
-    let object = |required: &[&str], properties: Value| {
-        json!({ "type": "object", "additionalProperties": false, "required": required, "properties": properties })
-    };
-    let (word, number, yes) = (json!({ "type": "string" }), json!({ "type": "integer" }), json!({ "type": "boolean" }));
+    let object = |required: &[&str], properties: Value| json!({ "type": "object", "additionalProperties": false, "required": required, "properties": properties });
+    let (word, number, yes) =
+        (json!({ "type": "string" }), json!({ "type": "integer" }), json!({ "type": "boolean" }));
     let words = json!({ "type": "array", "items": word });
     let tags = json!({ "type": "object", "additionalProperties": word });
     let copy = object(&["vault"], json!({ "vault": word, "delete_after": number, "cold_after": number }));
@@ -97,8 +96,7 @@ fn aws_backup() -> Value {
     let lock = json!({
         "mode": { "enum": ["governance", "compliance"] }, "min_days": number, "max_days": number, "changeable_for_days": number,
     });
-    let conditions =
-        json!({ "string_equals": tags, "string_not_equals": tags, "string_like": tags, "string_not_like": tags });
+    let conditions = json!({ "string_equals": tags, "string_not_equals": tags, "string_like": tags, "string_not_like": tags });
     object(
         &["name"],
         json!({

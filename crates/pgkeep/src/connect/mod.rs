@@ -16,6 +16,7 @@ use crate::show::warn;
 
 pub(crate) use flags::PasswordFlags;
 pub(crate) use password::PasswordSource;
+pub(crate) use rds::{is_rds, named as rds_named};
 use string::ConnString;
 
 /// A database that can be connected to.

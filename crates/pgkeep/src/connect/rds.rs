@@ -10,7 +10,7 @@ use crate::failure::{Failure, Result};
 const MAINTENANCE: &str = "postgres";
 
 /// Whether the words name a database by RDS.
-pub(super) fn is_rds(words: &str) -> bool {
+pub(crate) fn is_rds(words: &str) -> bool {
     words.starts_with("rds:")
 }
 
@@ -29,6 +29,15 @@ struct Named {
     iam: bool,
     /// Everything else is for the connection.
     rest: Vec<(String, String)>,
+}
+
+/// The instance or cluster that such words name, and its region where they say it.
+///
+/// # Errors
+/// Words that make no sense.
+pub(crate) fn named(words: &str) -> Result<(String, Option<String>)> {
+    let named = parse(words).map_err(|why| Failure::usage(format!("{}: {why}", shown(words))))?;
+    Ok((named.name, named.region))
 }
 
 /// Asks RDS for the place; also whether a token is the password.

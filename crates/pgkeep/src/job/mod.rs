@@ -10,9 +10,11 @@ mod drill;
 #[cfg(test)]
 mod faults;
 mod restore;
+mod snapshot;
 
 pub(crate) use adopt::AdoptJob;
 pub(crate) use backup::BackupJob;
 pub(crate) use copy::CopyJob;
 pub(crate) use drill::{DrillJob, Drilled};
 pub(crate) use restore::{Plan, RestoreJob, RestoreRecord, SwapFlags};
+pub(crate) use snapshot::{Pruned, SnapshotDone, SnapshotJob, Target as CopyTarget, prune_snapshots};

@@ -1,4 +1,11 @@
+# The bucket with the backups. What protects it from `terraform destroy` cannot be a variable: so there are two of it, and one
+# is made.
+
 resource "aws_s3_bucket" "backups" {
+  #checkov:skip=CKV_AWS_18:A log of who reads needs a bucket of its own. CloudTrail's data events tell the same.
+  #checkov:skip=CKV_AWS_144:A copy elsewhere is made by `pgkeep sync`, which proves it.
+  #checkov:skip=CKV2_AWS_62:Nothing waits for new objects.
+  count  = var.protect_bucket ? 1 : 0
   bucket = var.bucket_name
   tags   = var.tags
 
@@ -7,8 +14,17 @@ resource "aws_s3_bucket" "backups" {
   }
 }
 
+resource "aws_s3_bucket" "unprotected" {
+  #checkov:skip=CKV_AWS_18:As above.
+  #checkov:skip=CKV_AWS_144:As above.
+  #checkov:skip=CKV2_AWS_62:As above.
+  count  = var.protect_bucket ? 0 : 1
+  bucket = var.bucket_name
+  tags   = var.tags
+}
+
 resource "aws_s3_bucket_versioning" "backups" {
-  bucket = aws_s3_bucket.backups.id
+  bucket = local.bucket.id
 
   versioning_configuration {
     status = "Enabled"
@@ -16,7 +32,7 @@ resource "aws_s3_bucket_versioning" "backups" {
 }
 
 resource "aws_s3_bucket_server_side_encryption_configuration" "backups" {
-  bucket = aws_s3_bucket.backups.id
+  bucket = local.bucket.id
 
   rule {
     bucket_key_enabled = var.kms_key_arn != null
@@ -29,7 +45,7 @@ resource "aws_s3_bucket_server_side_encryption_configuration" "backups" {
 }
 
 resource "aws_s3_bucket_public_access_block" "backups" {
-  bucket                  = aws_s3_bucket.backups.id
+  bucket                  = local.bucket.id
   block_public_acls       = true
   block_public_policy     = true
   ignore_public_acls      = true
@@ -37,7 +53,7 @@ resource "aws_s3_bucket_public_access_block" "backups" {
 }
 
 resource "aws_s3_bucket_policy" "backups" {
-  bucket     = aws_s3_bucket.backups.id
+  bucket     = local.bucket.id
   policy     = data.aws_iam_policy_document.tls_only.json
   depends_on = [aws_s3_bucket_public_access_block.backups]
 }
@@ -47,7 +63,7 @@ data "aws_iam_policy_document" "tls_only" {
     sid       = "TlsOnly"
     effect    = "Deny"
     actions   = ["s3:*"]
-    resources = [aws_s3_bucket.backups.arn, "${aws_s3_bucket.backups.arn}/*"]
+    resources = [local.bucket.arn, "${local.bucket.arn}/*"]
 
     principals {
       type        = "*"
@@ -63,22 +79,19 @@ data "aws_iam_policy_document" "tls_only" {
 }
 
 resource "aws_s3_bucket_lifecycle_configuration" "backups" {
-  bucket     = aws_s3_bucket.backups.id
+  bucket     = local.bucket.id
   depends_on = [aws_s3_bucket_versioning.backups]
 
-  dynamic "rule" {
-    for_each = var.retention_days > 0 ? [var.retention_days] : []
-    content {
-      id     = "expire-backups"
-      status = "Enabled"
+  rule {
+    id     = "expire-backups"
+    status = var.retention_days > 0 ? "Enabled" : "Disabled"
 
-      filter {
-        prefix = var.prefix == "" ? "" : "${var.prefix}/"
-      }
+    filter {
+      prefix = local.folder
+    }
 
-      expiration {
-        days = rule.value
-      }
+    expiration {
+      days = max(var.retention_days, 1)
     }
   }
 
@@ -88,12 +101,17 @@ resource "aws_s3_bucket_lifecycle_configuration" "backups" {
 
     filter {}
 
+    expiration {
+      expired_object_delete_marker = true
+    }
+
     noncurrent_version_expiration {
       noncurrent_days = var.version_retention_days
     }
 
     abort_incomplete_multipart_upload {
-      days_after_initiation = 2
+      # The longest upload of a function takes a quarter of an hour, of a task days.
+      days_after_initiation = 7
     }
   }
 }

@@ -28,23 +28,25 @@ data "aws_iam_policy_document" "function" {
     resources = ["${aws_cloudwatch_log_group.function.arn}:*"]
   }
 
+  # Without a condition on the prefix: looking at an object that is not there asks for the same right, without a prefix,
+  # and would be refused instead of answered.
   statement {
     sid       = "ListBackups"
     actions   = ["s3:ListBucket", "s3:ListBucketMultipartUploads"]
-    resources = [aws_s3_bucket.backups.arn]
+    resources = [local.bucket.arn]
   }
 
-  # Deleting is for what a failed run leaves: its mark, and an archive without a manifest.
   statement {
-    sid = "WriteBackups"
-    actions = [
-      "s3:PutObject",
-      "s3:GetObject",
-      "s3:DeleteObject",
-      "s3:AbortMultipartUpload",
-      "s3:ListMultipartUploadParts",
-    ]
-    resources = [local.objects]
+    sid       = "WriteBackups"
+    actions   = ["s3:PutObject", "s3:GetObject", "s3:AbortMultipartUpload"]
+    resources = ["${local.bucket.arn}/${local.folder}*"]
+  }
+
+  # A run removes its mark at its end, and what a run before it left unfinished.
+  statement {
+    sid       = "RemoveWhatIsUnfinished"
+    actions   = ["s3:DeleteObject"]
+    resources = ["${local.bucket.arn}/${local.folder}*"]
   }
 
   statement {
@@ -80,21 +82,48 @@ data "aws_iam_policy_document" "function" {
     }
   }
 
-  # Lambda itself makes and removes the interfaces of a function in a VPC, with the function's role; these actions know no
-  # narrower resource (Lambda Developer Guide, "Giving Lambda functions access to resources in an Amazon VPC").
+  # Lambda itself makes and removes the interfaces of a function in a VPC, with the function's role. These actions know no
+  # narrower resource; the function's own code is denied them (Lambda Developer Guide, "Giving Lambda functions access to
+  # resources in an Amazon VPC", "Security best practices").
   dynamic "statement" {
     for_each = local.in_vpc ? [1] : []
     content {
-      sid = "BeInTheVpc"
-      actions = [
-        "ec2:CreateNetworkInterface",
-        "ec2:DescribeNetworkInterfaces",
-        "ec2:DescribeSubnets",
-        "ec2:DeleteNetworkInterface",
-        "ec2:AssignPrivateIpAddresses",
-        "ec2:UnassignPrivateIpAddresses",
-      ]
+      sid       = "BeInTheVpc"
+      actions   = local.vpc_actions
       resources = ["*"]
     }
   }
+
+  dynamic "statement" {
+    for_each = local.in_vpc ? [1] : []
+    content {
+      sid       = "NotByItself"
+      effect    = "Deny"
+      actions   = local.vpc_actions
+      resources = ["*"]
+
+      condition {
+        test     = "ArnEquals"
+        variable = "lambda:SourceFunctionArn"
+        values   = [local.function_arn]
+      }
+    }
+  }
+}
+
+data "aws_partition" "this" {}
+data "aws_region" "this" {}
+data "aws_caller_identity" "this" {}
+
+locals {
+  # Written out: the function itself waits for this policy.
+  function_arn = "arn:${data.aws_partition.this.partition}:lambda:${data.aws_region.this.name}:${data.aws_caller_identity.this.account_id}:function:${var.function_name}"
+  vpc_actions = [
+    "ec2:CreateNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:DeleteNetworkInterface",
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:UnassignPrivateIpAddresses",
+  ]
 }

@@ -1,22 +1,24 @@
-# The backup function with all that it needs. The modules beside it give it the interfaces of their own.
-
+# The backup function with all that it needs. The roots beside modules/ give it interfaces of their own.
 
 locals {
-  objects = "${aws_s3_bucket.backups.arn}/${var.prefix == "" ? "" : "${var.prefix}/"}*"
-  store   = "s3://${aws_s3_bucket.backups.id}${var.prefix == "" ? "" : "/${var.prefix}"}"
-  in_vpc  = length(var.subnet_ids) > 0
+  bucket = one(concat(aws_s3_bucket.backups, aws_s3_bucket.unprotected))
 
-  kept_secrets = var.secrets_in_environment ? {} : var.secrets
+  folder = var.prefix == "" ? "" : "${var.prefix}/"
+  store  = "s3://${local.bucket.id}${var.prefix == "" ? "" : "/${var.prefix}"}"
+  in_vpc = length(var.subnet_ids) > 0
+
   environment = merge(
     { PGKEEP_STORE = local.store },
     var.environment,
     var.secrets_in_environment ? var.secrets : {},
     { for name, secret in aws_secretsmanager_secret.this : "${name}_SECRET" => secret.arn },
   )
-  secret_arns = concat([for secret in aws_secretsmanager_secret.this : secret.arn], var.secret_arns)
 }
 
 resource "aws_lambda_function" "this" {
+  #checkov:skip=CKV_AWS_115:A limit is set by reserved_concurrency. None by default: it is taken from the account's, of which a new account has 10.
+  #checkov:skip=CKV_AWS_116:Events that were given up on go to a queue as a destination, which keeps the answer, too. A dead-letter queue has the event alone.
+  #checkov:skip=CKV_AWS_272:The package comes from whoever applies this. A signing profile is theirs to make.
   function_name = var.function_name
   description   = "PostgreSQL backups by pgkeep into ${local.store}"
   role          = aws_iam_role.function.arn
@@ -29,9 +31,10 @@ resource "aws_lambda_function" "this" {
   handler          = var.image_uri == null ? "bootstrap" : null
   architectures    = [var.architecture]
 
-  memory_size = var.memory_size
-  timeout     = var.timeout
-  kms_key_arn = var.kms_key_arn
+  memory_size                    = var.memory_size
+  timeout                        = var.timeout
+  reserved_concurrent_executions = var.reserved_concurrency
+  kms_key_arn                    = var.kms_key_arn
 
   environment {
     variables = local.environment
@@ -45,6 +48,7 @@ resource "aws_lambda_function" "this" {
     }
   }
 
+  # X-Ray sees only invocations of callers that trace.
   tracing_config {
     mode = "PassThrough"
   }
@@ -87,22 +91,9 @@ resource "aws_sqs_queue" "failed" {
 }
 
 resource "aws_cloudwatch_log_group" "function" {
+  #checkov:skip=CKV_AWS_338:What a run did is of use for days; log_retention_days keeps it for longer.
   name              = "/aws/lambda/${var.function_name}"
   retention_in_days = var.log_retention_days
   kms_key_id        = var.kms_key_arn
   tags              = var.tags
-}
-
-resource "aws_secretsmanager_secret" "this" {
-  for_each    = nonsensitive(toset(keys(local.kept_secrets)))
-  name_prefix = "${var.function_name}-${each.key}-"
-  description = "${each.key} of the backup function ${var.function_name}"
-  kms_key_id  = var.kms_key_arn
-  tags        = var.tags
-}
-
-resource "aws_secretsmanager_secret_version" "this" {
-  for_each      = aws_secretsmanager_secret.this
-  secret_id     = each.value.id
-  secret_string = local.kept_secrets[each.key]
 }

@@ -15,12 +15,12 @@ output "role_arn" {
 
 output "bucket_name" {
   description = "Bucket of the backups."
-  value       = aws_s3_bucket.backups.id
+  value       = local.bucket.id
 }
 
 output "bucket_arn" {
   description = "ARN of the bucket."
-  value       = aws_s3_bucket.backups.arn
+  value       = local.bucket.arn
 }
 
 output "store" {

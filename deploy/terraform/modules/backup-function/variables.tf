@@ -53,6 +53,17 @@ variable "timeout" {
   }
 }
 
+variable "reserved_concurrency" {
+  description = "How many invocations may run at once; -1 for no limit of the function's own. Two schedules of one function need 2."
+  type        = number
+  default     = -1
+
+  validation {
+    condition     = var.reserved_concurrency == -1 || var.reserved_concurrency > 0
+    error_message = "reserved_concurrency is 1 or more, or -1 for no limit: with 0 nothing would run."
+  }
+}
+
 variable "environment" {
   description = "Environment of the function: any option of `pgkeep backup` as PGKEEP_<OPTION>. Nothing secret belongs here."
   type        = map(string)
@@ -63,8 +74,6 @@ variable "secrets" {
   description = "Secrets by the variable that the function knows them by, such as PGKEEP_DATABASES. Each is kept in Secrets Manager, and the function gets its ARN in <NAME>_SECRET."
   type        = map(string)
   default     = {}
-  # The names are no secret, and needed as keys.
-  sensitive = false
 }
 
 variable "secrets_in_environment" {
@@ -117,8 +126,14 @@ variable "version_retention_days" {
   default     = 30
 }
 
+variable "protect_bucket" {
+  description = "Whether `terraform destroy` refuses to delete the bucket. S3 itself refuses while there is anything in it."
+  type        = bool
+  default     = true
+}
+
 variable "kms_key_arn" {
-  description = "KMS key for bucket, secrets and logs; AWS's own keys without it."
+  description = "KMS key for bucket, secrets, environment, queue and logs; AWS's own keys without it. Its policy has to let CloudWatch Logs use it."
   type        = string
   default     = null
 }

@@ -104,7 +104,11 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
         0 => Ok(()),
         n => Err(Failure {
             told: options.json,
-            ..Failure::new(Exit::Failed, "differs", format!("{} that pgkeep cannot change", plural(n as u64, "difference")))
+            ..Failure::new(
+                Exit::Failed,
+                "differs",
+                format!("{} that pgkeep cannot change", plural(n as u64, "difference")),
+            )
         }),
     }
 }
@@ -140,7 +144,10 @@ fn words(step: &Step) -> String {
         Step::CreateSelection { name } => format!("create selection {name}"),
         Step::ReplaceSelection { .. } => "replace the selection".into(),
         Step::SetLock { lock } => match lock.changeable_for_days {
-            Some(days) => format!("lock the vault in compliance mode: for good after {}", plural(days.unsigned_abs(), "day")),
+            Some(days) => format!(
+                "lock the vault in compliance mode: for good after {}",
+                plural(days.unsigned_abs(), "day")
+            ),
             None => "lock the vault in governance mode".into(),
         },
         Step::RemoveLock => "remove the vault's lock".into(),
@@ -154,7 +161,10 @@ fn desired(wanted: &Wanted) {
     for rule in &desired.plan.rules {
         let kept = rule.lifecycle.delete_after.map_or("for ever".into(), |days| format!("{days} days"));
         let continuous = if rule.continuous { ", continuous" } else { "" };
-        print(format!("  rule     {}: {} {}, kept {kept}{continuous}", rule.name, rule.schedule, rule.time_zone));
+        print(format!(
+            "  rule     {}: {} {}, kept {kept}{continuous}",
+            rule.name, rule.schedule, rule.time_zone
+        ));
     }
     print(format!("selection  {}", desired.selection.name));
     for resource in &desired.selection.resources {

@@ -43,10 +43,12 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
         Some(path) => std::fs::read_to_string(path)
             .map_err(|e| Failure::usage(format!("prices {}: {e}", path.display())))?,
     };
-    let prices = Prices::parse(&text)
-        .map_err(|e| Failure::usage(format!("prices: {}\n  hint: --list-prices prints a file with every key", e.message())))?;
+    let prices = Prices::parse(&text).map_err(|e| {
+        Failure::usage(format!("prices: {}\n  hint: --list-prices prints a file with every key", e.message()))
+    })?;
     let gb = |size: ByteSize| size.as_gb();
-    let cost = Cost::of(&wanted.desired.plan, gb(options.size.unwrap_or_default()), gb(options.changed), prices);
+    let cost =
+        Cost::of(&wanted.desired.plan, gb(options.size.unwrap_or_default()), gb(options.changed), prices);
     if options.json {
         print_json(&json!({ "ok": true, "prices": prices, "cost": cost }));
         return Ok(());

@@ -93,7 +93,9 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
     match (options.json, made) {
         (true, made) => {
             let state = if made.is_some() { "completed" } else { "started" };
-            print_json(&json!({ "ok": true, "state": state, "job": job, "resource": made, "recovery_point": point.arn }));
+            print_json(
+                &json!({ "ok": true, "state": state, "job": job, "resource": made, "recovery_point": point.arn }),
+            );
         }
         (false, None) => print(format!("{what}: job {job} was started")),
         (false, Some(made)) => {

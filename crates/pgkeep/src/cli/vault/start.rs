@@ -9,7 +9,6 @@ use super::{Wanted, token};
 use crate::config::Config;
 use crate::failure::{Failure, Result};
 use crate::show::{print, print_json};
-use crate::signals;
 
 /// Options of `vault backup`.
 #[derive(Parser)]
@@ -95,6 +94,8 @@ fn tell(json: bool, what: &str, job: &str, point: Option<String>) {
             print_json(&json!({ "ok": true, "state": state, "job": job, "recovery_point": point }));
         }
         (false, Some(point)) => print(format!("{what}: {point}")),
-        (false, None) => print(format!("{what}: job {job} was started; `pgkeep vault status` tells how it does")),
+        (false, None) => {
+            print(format!("{what}: job {job} was started; `pgkeep vault status` tells how it does"))
+        }
     }
 }

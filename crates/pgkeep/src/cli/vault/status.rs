@@ -6,7 +6,9 @@ use clap::Parser;
 use jiff::Timestamp;
 use pgkeep_cloud::backup::Job;
 use pgkeep_keep::retention::coarse;
-use pgkeep_vault::{Changes, Finding, Observed, PointState, Standing, findings, state_of_job, state_of_point};
+use pgkeep_vault::{
+    Changes, Finding, Observed, PointState, Standing, findings, state_of_job, state_of_point,
+};
 use serde_json::json;
 
 use super::{Wanted, time};
@@ -61,10 +63,17 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
     } else {
         print(format!("vault {vault} in {}, plan {}", backup.region(), wanted.desired.plan.name));
         let states: Vec<String> = states.iter().map(|(state, n)| format!("{n} {state}")).collect();
-        print(format!("  recovery points  {}", if states.is_empty() { "none".into() } else { states.join(", ") }));
+        print(format!(
+            "  recovery points  {}",
+            if states.is_empty() { "none".into() } else { states.join(", ") }
+        ));
         if let Some(point) = newest {
             let age = coarse(now.duration_since(time(point.created)));
-            print(format!("  newest           {} ({age} old), {}", short_time(time(point.created)), point.resource));
+            print(format!(
+                "  newest           {} ({age} old), {}",
+                short_time(time(point.created)),
+                point.resource
+            ));
         }
         for job in &jobs {
             let why = job.message.as_ref().map(|m| format!(": {m}")).unwrap_or_default();
@@ -81,7 +90,10 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
     }
     match found.len() {
         0 => Ok(()),
-        n => Err(Failure { told: options.json, ..Failure::new(Exit::Failed, "unwell", plural(n as u64, "finding")) }),
+        n => Err(Failure {
+            told: options.json,
+            ..Failure::new(Exit::Failed, "unwell", plural(n as u64, "finding"))
+        }),
     }
 }
 
@@ -98,7 +110,11 @@ fn drift(changes: &Changes) -> Vec<Finding> {
             ),
         });
     }
-    found.extend(changes.cannot.iter().map(|words| Finding { kind: "drift", of: "configuration".into(), what: words.clone() }));
+    found.extend(changes.cannot.iter().map(|words| Finding {
+        kind: "drift",
+        of: "configuration".into(),
+        what: words.clone(),
+    }));
     found
 }
 

@@ -2,6 +2,7 @@
 
 use aws_sdk_rds::types::{DbCluster, DbInstance};
 
+use super::found;
 use crate::account::Account;
 use crate::error::{Asked, CloudError, CloudErrorKind, Result};
 use crate::runtime;
@@ -71,15 +72,6 @@ impl Account {
                 }),
             }
         })
-    }
-}
-
-/// Nothing found is no failure yet.
-fn found<T>(answer: Result<T>) -> Result<Option<T>> {
-    match answer {
-        Ok(found) => Ok(Some(found)),
-        Err(e) if e.kind == CloudErrorKind::NotFound => Ok(None),
-        Err(e) => Err(e),
     }
 }
 
