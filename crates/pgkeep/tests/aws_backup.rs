@@ -213,7 +213,7 @@ fn status_tells_what_is_overdue_failing_and_stuck() {
     for rule in ["daily-backup", "weekly-backup"] {
         account.job(DATABASE, rule, json!({ "continuous": true, "days": 35 }));
     }
-    account.order(json!({ "do": "set", "service": "backup", "backup.fates": ["fail"] }));
+    account.order(json!({ "do": "set", "backup.fates": ["fail"] }));
     account.job(CLUSTER, "daily-backup", json!({ "resource_type": "Aurora" }));
     let running = account.json(&["status"]);
     assert_eq!(running["jobs"][0]["state"], "scheduled");

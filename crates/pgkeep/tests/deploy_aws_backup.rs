@@ -39,13 +39,13 @@ fn all() -> Vec<Words> {
                    vault_lock = { mode = 'governance', min_days = 7, max_days = 400 }\n\
                    [aws_backup.rules.daily-backup]\ndelete_after = 14\n[aws_backup.rules.weekly-backup]\nenabled = false\n\
                    [aws_backup.rules.monthly]\nschedule = 'cron(0 5 1 * ? *)'\ndelete_after = 365\ncold_after = 30\n\
-                   copy = [{ vault = 'arn:aws:backup:us-west-2:1:backup-vault:dr', delete_after = 90 }]",
+                   copy = [{ vault = 'arn:aws:backup:us-west-2:123456789012:backup-vault:dr', delete_after = 90 }]",
             terraform: "preset = \"prod\"\nresources = [\"*\"]\ntime_zone = \"Europe/Berlin\"\n\
                         not_resources = [\"arn:aws:rds:*:*:db:x*\"]\nconditions = { string_like = { env = \"prod*\" } }\n\
                         vault_lock = { mode = \"governance\", min_days = 7, max_days = 400 }\nrules = {\n\
                         daily-backup = { delete_after = 14 }\nweekly-backup = { enabled = false }\n\
                         monthly = { schedule = \"cron(0 5 1 * ? *)\", delete_after = 365, cold_after = 30, copy = [{ \
-                        vault = \"arn:aws:backup:us-west-2:1:backup-vault:dr\", delete_after = 90 }] } }",
+                        vault = \"arn:aws:backup:us-west-2:123456789012:backup-vault:dr\", delete_after = 90 }] } }",
             pulumi: json!({
                 "preset": "prod", "resources": ["*"], "timeZone": "Europe/Berlin",
                 "notResources": ["arn:aws:rds:*:*:db:x*"], "conditions": { "stringLike": { "env": "prod*" } },
@@ -53,7 +53,7 @@ fn all() -> Vec<Words> {
                 "rules": {
                     "daily-backup": { "deleteAfter": 14 }, "weekly-backup": { "enabled": false },
                     "monthly": { "schedule": "cron(0 5 1 * ? *)", "deleteAfter": 365, "coldAfter": 30,
-                        "copy": [{ "vault": "arn:aws:backup:us-west-2:1:backup-vault:dr", "deleteAfter": 90 }] },
+                        "copy": [{ "vault": "arn:aws:backup:us-west-2:123456789012:backup-vault:dr", "deleteAfter": 90 }] },
                 },
             }),
         },

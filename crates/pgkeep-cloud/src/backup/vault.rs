@@ -14,8 +14,14 @@ impl Backup {
     pub fn vault(&self, name: &str) -> Result<Option<Vault>> {
         let asked = self.asked(&format!("vault {name}"), "backup:DescribeBackupVault");
         let described = answer(asked, self.client.describe_backup_vault().backup_vault_name(name).send());
-        // AWS answers to whoever may list nothing that the vault is denied, where it is not there.
-        let Some(vault) = found(described)? else { return Ok(None) };
+        let vault = match described {
+            // That is AWS's answer also where there is no such vault.
+            Err(e) if e.kind == CloudErrorKind::Denied && !self.has_vault(name)? => return Ok(None),
+            described => match found(described)? {
+                Some(vault) => vault,
+                None => return Ok(None),
+            },
+        };
         let asked = self.asked(&format!("policy of vault {name}"), "backup:GetBackupVaultAccessPolicy");
         let policy =
             answer(asked, self.client.get_backup_vault_access_policy().backup_vault_name(name).send());
@@ -34,6 +40,13 @@ impl Backup {
             policy: found(policy)?.and_then(|p| p.policy().map(str::to_owned)),
             recovery_points: vault.number_of_recovery_points(),
         }))
+    }
+
+    fn has_vault(&self, name: &str) -> Result<bool> {
+        let asked = self.asked("vaults", "backup:ListBackupVaults");
+        let pages = self.client.list_backup_vaults().into_paginator().items().send();
+        let vaults = answer(asked, pages.collect::<std::result::Result<Vec<_>, _>>())?;
+        Ok(vaults.iter().any(|vault| vault.backup_vault_name() == Some(name)))
     }
 
     /// Makes a vault; its ARN. One that is there already is as good.

@@ -97,7 +97,8 @@ class Backup:
 
     def vault(self, region, name):
         if (region, name) not in self.vaults:
-            raise Refused(NOT_FOUND, f"Backup vault {name} does not exist", 400)
+            # As AWS has it, which does not tell what there is.
+            raise Refused("AccessDeniedException", "Insufficient privileges to perform this action.", 403)
         return self.vaults[region, name]
 
     def plan(self, region, plan):
@@ -131,6 +132,9 @@ class Backup:
                 "EncryptionKeyArn": vault["key"], "CreationDate": vault["made"], "Locked": vault["lock"] is not None,
                 "NumberOfRecoveryPoints": sum((p["region"], p["vault"]) == (region, BackupVaultName) for p in self.points.values())}
         return told | {k: lock[k] for k in ("MinRetentionDays", "MaxRetentionDays", "LockDate") if lock.get(k)}
+
+    def ListBackupVaults(self, region, **_):
+        return {"BackupVaultList": [{"BackupVaultName": name} for where, name in self.vaults if where == region]}
 
     def PutBackupVaultLockConfiguration(self, region, BackupVaultName, MinRetentionDays=None, MaxRetentionDays=None,
                                         ChangeableForDays=None):

@@ -23,8 +23,8 @@ from rds import Rds
 from wire import Query, RestJson
 
 # What every service may answer (API reference, "Common Errors"; for throttling the SDKs' own lists).
-COMMON_ERRORS = {"AccessDenied", "Throttling", "RequestLimitExceeded", "InternalFailure", "ServiceUnavailable",
-                 "InvalidParameterValue", "InvalidParameterCombination"}
+COMMON_ERRORS = {"AccessDenied", "AccessDeniedException", "Throttling", "ThrottlingException", "RequestLimitExceeded",
+                 "InternalFailure", "ServiceUnavailable", "InvalidParameterValue", "InvalidParameterCombination"}
 
 WIRES = {"rds": Query(), "iam": Query(), "backup": RestJson()}
 
