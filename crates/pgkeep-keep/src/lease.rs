@@ -26,6 +26,12 @@ struct Note {
     taken: Timestamp,
 }
 
+/// That work was done.
+#[derive(Serialize, Deserialize)]
+struct Done {
+    began: Timestamp,
+}
+
 /// A lease that is held; dropped, it is given back.
 #[derive(Debug)]
 pub struct Lease {
@@ -90,6 +96,29 @@ impl Lease {
         Ok(())
     }
 
+    /// Notes for others that the work was done, by a run that began then.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn note_done(&self, began: Timestamp) -> Result<()> {
+        let body = serde_json::to_vec(&Done { began }).unwrap_or_default();
+        self.store.put(&done_key(&self.work), body.into())?;
+        Ok(())
+    }
+
+    /// When the run began that did this work last, as far as [`note_done`](Self::note_done) has said so.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn last_done(&self) -> Result<Option<Timestamp>> {
+        match self.store.get(&done_key(&self.work)) {
+            // A note that makes no sense says nothing.
+            Ok(json) => Ok(serde_json::from_slice::<Done>(&json).ok().map(|done| done.began)),
+            Err(e) if e.is_not_found() => Ok(None),
+            Err(e) => Err(e.into()),
+        }
+    }
+
     fn is_ours(&self) -> Result<bool> {
         Ok(self.store.get(&self.key)? == self.body)
     }
@@ -102,6 +131,10 @@ impl Drop for Lease {
             let _ = self.store.delete(&self.key);
         }
     }
+}
+
+fn done_key(work: &str) -> String {
+    format!(".pgkeep/{work}.done.json")
 }
 
 /// Removes a lease that nobody holds any more; `false` where it was gone already.
@@ -154,6 +187,20 @@ mod tests {
         drop(first);
         Lease::take(&store, "prune", now).unwrap();
         assert_eq!(store.list("").unwrap().count(), 0, "given back");
+    }
+
+    #[test]
+    fn that_work_was_done_is_known_to_whoever_has_the_lease_next() {
+        let (_dir, store) = store();
+        let now = Timestamp::now();
+        let first = Lease::take(&store, "sync", now).unwrap();
+        assert_eq!(first.last_done().unwrap(), None);
+        first.note_done(now).unwrap();
+        drop(first);
+        assert_eq!(Lease::take(&store, "sync", now).unwrap().last_done().unwrap(), Some(now));
+        assert_eq!(Lease::take(&store, "verify", now).unwrap().last_done().unwrap(), None);
+        store.put(".pgkeep/sync.done.json", "nonsense".into()).unwrap();
+        assert_eq!(Lease::take(&store, "sync", now).unwrap().last_done().unwrap(), None);
     }
 
     #[test]

@@ -54,7 +54,7 @@ pub use manifest::{
     ObjectRecord, OptionsRecord, SequenceReport, TableReport, name_text,
 };
 pub use object::{StoredArchive, archive_url, directory_of};
-pub use run::{Run, Swept, sweep};
+pub use run::{Run, Swept, backup_under_way, sweep};
 pub use selection::Selection;
 pub use sidecar::{Drill, Sidecar, Sidecars};
 pub use verify::{Verified, look_whole, verify, verify_head};

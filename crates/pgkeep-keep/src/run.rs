@@ -164,6 +164,25 @@ pub(crate) fn marked(store: &Store) -> Result<Vec<(String, Option<String>)>> {
     Ok(marked)
 }
 
+/// Who makes a backup under this name, or of a server's database below it, now, in words, as far as its mark tells; `now` by the store's clock.
+///
+/// # Errors
+/// The store's.
+pub fn backup_under_way(store: &Store, name: &str, now: Timestamp) -> Result<Option<String>> {
+    for object in store.list(RUNS)? {
+        let object = object?;
+        // One that has just ended is gone, and one that cannot be read says nothing.
+        let Some(json) = store.get(&object.key).ok() else { continue };
+        let Ok(mark) = serde_json::from_slice::<Mark>(&json) else { continue };
+        let lives = now.duration_since(object.modified) <= STALE && !mark.process.is_dead_here();
+        let below = mark.name.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        if lives && below {
+            return Ok(Some(format!("backup {} of {name} is being made by {}", mark.id, mark.process)));
+        }
+    }
+    Ok(None)
+}
+
 /// Whether a run has a mark.
 pub(crate) fn is_marked(store: &Store, id: &BackupId) -> Result<bool> {
     match store.head(&format!("{RUNS}{id}.json")) {
@@ -294,6 +313,20 @@ mod tests {
         let swept = sweep(&store, Timestamp::now()).unwrap();
         assert_eq!(swept, [Swept { id: dead.to_string(), name: "db".into() }]);
         assert_eq!(keys(&store), [format!("{RUNS}{live}.json"), live.archive_key("db")]);
+    }
+
+    #[test]
+    fn a_backup_that_is_being_made_is_seen_by_its_name() {
+        let (_dir, store) = store();
+        let now = Timestamp::now();
+        let under_way = |name: &str, now| backup_under_way(&store, name, now).unwrap();
+        plant(&store, &BackupId::new(now), Process::dead());
+        assert_eq!(under_way("db", now), None);
+        let live = BackupId::new(now);
+        plant(&store, &live, Process::this());
+        assert!(under_way("db", now).unwrap().contains(live.as_str()));
+        assert_eq!((under_way("d", now), under_way("db/x", now)), (None, None));
+        assert_eq!(under_way("db", now + SignedDuration::from_mins(16)), None);
     }
 
     #[test]

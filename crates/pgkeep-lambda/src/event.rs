@@ -189,7 +189,9 @@ mod tests {
         let asks = with(event, &[("DB_SECRET", "arn:x")], &[]).unwrap();
         assert_eq!(
             lines(&asks),
-            ["backup rds:shop/db --name shop --to s3://b --key a/b.dump --password-secret arn:x"]
+            [
+                "backup rds:shop/db --name shop --to s3://b --key instance --publish a/b.dump --password-secret arn:x"
+            ]
         );
     }
 

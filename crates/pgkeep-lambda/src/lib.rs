@@ -8,10 +8,12 @@ pub mod answer;
 pub mod environment;
 pub mod event;
 mod handler;
+pub mod package;
 pub mod work;
 
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
 /// What the program gives the function.
 #[derive(Debug, Clone)]
@@ -30,6 +32,12 @@ pub fn is_lambda() -> bool {
 
 /// Fetches events and answers them, until Lambda ends the process.
 pub fn run(host: Host) -> ExitCode {
+    if let Some((variable, file)) = package::use_packaged(&host.program) {
+        // A process can only be given its environment as it starts.
+        let e = Command::new(&host.program).env(variable, file).exec();
+        eprintln!("pgkeep: error: starting again: {e}");
+        return ExitCode::FAILURE;
+    }
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(e) => {

@@ -17,8 +17,8 @@ const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(5 * 60);
 const GIVE_UP: Duration = Duration::from_secs(60 * 60);
 
-/// Delivers events to channels. Telling returns at once; a channel that fails is tried again for an hour, and what is
-/// wrong with it stands in [`problems`](Self::problems).
+/// Delivers events to channels. Telling returns at once; a channel that fails is tried again for an hour, and its
+/// listener hears of each try.
 pub struct Notifications {
     host: String,
     listener: Listener,
@@ -107,12 +107,6 @@ impl Notifications {
         lanes.all.iter().map(|lane| lane.channel.name.clone()).collect()
     }
 
-    /// What is wrong now, a line for each channel.
-    pub fn problems(&self) -> Vec<String> {
-        let lanes = self.lanes.read().unwrap_or_else(PoisonError::into_inner);
-        lanes.all.iter().filter_map(Lane::problem).collect()
-    }
-
     /// Ends: for `tries` what waits is delivered as usual, then what is left gets one more try, in `last_try` at most.
     /// What could not be delivered is told, a line for each channel.
     pub fn finish(&self, tries: Duration, last_try: Duration) -> Vec<String> {
@@ -143,6 +137,7 @@ impl Lane {
             Lane { channel: Arc::new(channel), queue, state: Arc::default(), ended: Mutex::new(ended) };
         let (channel, state) = (lane.channel.clone(), lane.state.clone());
         let name = format!("pgkeep-notify-{}", channel.name);
+        let heard = listener.clone();
         let started = std::thread::Builder::new().name(name).spawn(move || {
             let _ends: Sender<()> = ends;
             while let Ok(message) = messages.recv() {
@@ -150,7 +145,9 @@ impl Lane {
             }
         });
         if let Err(e) = started {
-            lane.state.told().failing = Some(format!("its thread: {e}"));
+            let why = format!("its thread: {e}");
+            heard(&lane.channel.name, Err(&why));
+            lane.state.told().failing = Some(why);
         }
         lane
     }
@@ -161,16 +158,6 @@ impl Lane {
             Ok(()) => told.waiting += 1,
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => told.lost += 1,
         }
-    }
-
-    fn problem(&self) -> Option<String> {
-        let told = self.state.told();
-        let lost = match told.lost {
-            0 => String::new(),
-            n => format!("; {n} lost"),
-        };
-        let why = told.failing.clone().or((told.lost > 0).then(|| "messages were not delivered".into()))?;
-        Some(format!("notify {}: {why}; {} waiting{lost}", self.channel.name, told.waiting))
     }
 
     /// Nothing more comes: its thread ends when the queue is empty.

@@ -50,11 +50,13 @@ pub enum EventKind {
     RetentionBlocked,
     /// A store lacks its copy.
     CopyDegraded,
+    /// The configuration could not be read anew, and the one before counts.
+    ReloadFailed,
 }
 
 impl EventKind {
     /// All kinds.
-    pub const ALL: [EventKind; 8] = [
+    pub const ALL: [EventKind; 9] = [
         EventKind::Started,
         EventKind::Success,
         EventKind::Failure,
@@ -63,6 +65,7 @@ impl EventKind {
         EventKind::DrillFailed,
         EventKind::RetentionBlocked,
         EventKind::CopyDegraded,
+        EventKind::ReloadFailed,
     ];
 
     /// The word for it in rules and on the command line.
@@ -76,6 +79,7 @@ impl EventKind {
             EventKind::DrillFailed => "drill-failed",
             EventKind::RetentionBlocked => "retention-blocked",
             EventKind::CopyDegraded => "copy-degraded",
+            EventKind::ReloadFailed => "reload-failed",
         }
     }
 
@@ -115,6 +119,7 @@ impl Event {
         let task = match kind {
             EventKind::DrillFailed => "drill",
             EventKind::RetentionBlocked => "prune",
+            EventKind::ReloadFailed => "reload",
             _ => "backup",
         };
         let (why, hint) = match kind {

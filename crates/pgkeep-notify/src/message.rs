@@ -105,13 +105,14 @@ fn title(event: &Event) -> String {
         EventKind::DrillFailed => format!("Drill{of} FAILED: a backup is not proven to restore"),
         EventKind::RetentionBlocked => format!("Retention{of} is blocked"),
         EventKind::CopyDegraded => format!("A copy{of} is missing"),
+        EventKind::ReloadFailed => "The configuration makes no sense any more".into(),
     }
 }
 
 fn severity(kind: EventKind) -> Severity {
     match kind {
         EventKind::Started | EventKind::Success | EventKind::Recovered => Severity::Good,
-        EventKind::RetentionBlocked | EventKind::CopyDegraded => Severity::Warning,
+        EventKind::RetentionBlocked | EventKind::CopyDegraded | EventKind::ReloadFailed => Severity::Warning,
         EventKind::Failure | EventKind::Overdue | EventKind::DrillFailed => Severity::Critical,
     }
 }

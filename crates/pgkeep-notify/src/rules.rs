@@ -4,7 +4,7 @@ use crate::event::{Event, EventKind};
 use crate::settings::Settings;
 
 /// Words of `on`, with what they mean.
-const ON: [(&str, On); 9] = [
+const ON: [(&str, On); 10] = [
     ("started", On::Kind(EventKind::Started)),
     ("success", On::Kind(EventKind::Success)),
     ("failure", On::Kind(EventKind::Failure)),
@@ -14,11 +14,19 @@ const ON: [(&str, On); 9] = [
     ("drill-failed", On::Kind(EventKind::DrillFailed)),
     ("retention-blocked", On::Kind(EventKind::RetentionBlocked)),
     ("copy-degraded", On::Kind(EventKind::CopyDegraded)),
+    ("reload-failed", On::Kind(EventKind::ReloadFailed)),
 ];
 
 /// Where nothing is said: all that is wrong, and that it is right again.
-const USUAL: [&str; 6] =
-    ["failure", "recovered", "overdue", "drill-failed", "retention-blocked", "copy-degraded"];
+const USUAL: [&str; 7] = [
+    "failure",
+    "recovered",
+    "overdue",
+    "drill-failed",
+    "retention-blocked",
+    "copy-degraded",
+    "reload-failed",
+];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum On {

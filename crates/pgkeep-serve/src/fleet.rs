@@ -17,6 +17,17 @@ pub struct Fleet {
     pub limits: Limits,
 }
 
+impl Fleet {
+    /// Databases that no schedule backs up.
+    pub fn unscheduled(&self) -> impl Iterator<Item = &str> {
+        let is_scheduled = |name: &str| {
+            let of_it = |t: &&Task| t.kind == TaskKind::Backup && t.database.as_deref() == Some(name);
+            self.tasks.iter().find(of_it).is_some_and(|t| t.schedule.is_some())
+        };
+        self.members.iter().map(|m| m.name.as_str()).filter(move |name| !is_scheduled(name))
+    }
+}
+
 /// One database.
 #[derive(Debug, Clone)]
 pub struct Member {

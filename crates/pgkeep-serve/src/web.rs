@@ -1,6 +1,6 @@
 //! The dashboard: pages, signing in, health, metrics.
 //!
-//! - [`server`](self::server): listens, speaks TLS, ends gracefully; `router` says what is where.
+//! - [`server`](self::server): listens, ends gracefully; `connections`: TLS and limits; `router` says what is where.
 //! - `guard` stands before every page: whose request it is, whether it comes from our own pages, what it may do.
 //! - `site` is what all of it shares; `users`, `sessions`, `attempts` are about signing in, `oidc` about signing in elsewhere.
 //! - `pages` renders HTML from [`Health`](crate::Health) and [`History`](crate::History); `metrics` renders text for
@@ -10,9 +10,9 @@
 
 mod api;
 mod attempts;
+mod connections;
 mod guard;
 mod headers;
-mod incoming;
 mod metrics;
 mod oidc;
 mod options;
@@ -28,6 +28,7 @@ mod tls;
 mod users;
 mod watched;
 
+pub use connections::ConnectionLimits;
 pub use oidc::OidcOptions;
 pub use options::WebOptions;
 pub use server::Web;

@@ -91,6 +91,32 @@ fn a_backup_is_begun_by_keyboard_alone() {
 }
 
 #[test]
+fn without_scripts_a_backup_is_begun_and_its_run_is_shown() {
+    let (site, browser) = (Site::open(), Browser::start());
+    browser.go(&site.url);
+    for _ in 0..100 {
+        browser.press(&[TAB]);
+        if browser.run("return document.activeElement.textContent") == "Back up now" {
+            break;
+        }
+    }
+    browser.scripts(false);
+    browser.press(&[ENTER]);
+    let Order::Run { run: id, .. } = site.next_order() else { panic!("no run") };
+    let mut going = run("shop", TaskKind::Backup, Timestamp::now(), RunState::InProgress, 0.0);
+    (going.id, going.finished) = (id.clone(), None);
+    site.shared.history.put_run(&going).unwrap();
+    let progress = Progress { phase: "data".into(), bytes: 250, bytes_expected: 1000, ..Progress::default() };
+    site.shared.live.set(&id, progress);
+    for path in ["/".to_owned(), format!("/runs/{id}")] {
+        browser.go(&format!("{}{path}", site.url));
+        browser.scripts(true);
+        assert_eq!(browser.run("return document.querySelector('progress').value"), 25);
+        browser.scripts(false);
+    }
+}
+
+#[test]
 fn signing_in_is_done_by_keyboard_and_leads_to_the_page_that_was_wanted() {
     let users = Users::new();
     let (site, browser, axe) = (users.site(), Browser::start(), axe());

@@ -106,6 +106,9 @@ fn orders_become_the_words_of_a_command() {
     assert_eq!(words(&shop("restore")), Err(400));
     assert_eq!(words(&[&shop("drill")[..], &[("backup", "--into=postgres://x")]].concat()), Err(400));
     assert_eq!(words(&[("database", "no-such"), ("kind", "backup")]), Err(404));
+    assert!(site.text("/").contains("Read the configuration again"));
+    assert_eq!(site.form("/orders/reload", &[("csrf", &csrf)]).send().unwrap().status(), 303);
+    assert_eq!(site.next_order(), Order::Reload { by: "local".into() });
 }
 
 #[test]

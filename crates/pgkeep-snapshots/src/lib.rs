@@ -7,17 +7,21 @@
 mod copy;
 mod create;
 mod error;
+mod export;
 mod name;
 mod ours;
 mod pace;
 mod prune;
+mod restore;
 mod status;
 
 pub use copy::{copy, missing};
 pub use create::{CreateOrder, Created, create};
 pub use error::{Result, SnapshotError, SnapshotErrorKind};
+pub use export::{export, export_name};
 pub use name::{name_of, taken_of};
 pub use ours::{is_held, is_ours, tags_for};
 pub use pace::{Limit, Pace, Step, Windows};
 pub use prune::{Outcome, PrunePlan, delete, plan};
+pub use restore::{Restored, Source, Wanted, find, remove, restore};
 pub use status::{Finding, Status, status};

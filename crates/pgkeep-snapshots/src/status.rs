@@ -43,19 +43,24 @@ pub struct Finding {
 /// What AWS refuses.
 pub fn status(rds: &Rds, name: &str, expected: Option<SignedDuration>, now: Timestamp) -> Result<Status> {
     let database = rds.database(name)?;
-    let stamp = |at: Option<std::time::SystemTime>| at.and_then(|at| Timestamp::try_from(at).ok());
-    let earliest = match database.kind {
-        RdsKind::Instance if database.retention_days > 0 => rds.earliest_restorable(&database)?,
-        _ => database.earliest,
-    };
+    let (earliest, latest) = window(rds, &database)?;
     let all = rds.snapshots_of(database.kind, &database.name)?;
     let ours: Vec<&RdsSnapshot> =
         of_database(&all, &database.resource, rds.region()).filter(|s| s.status == "available").collect();
     let newest =
         ours.iter().filter_map(|s| Some(((*s).clone(), taken_of(&s.name)?))).max_by_key(|(_, at)| *at);
-    let latest = stamp(database.latest);
     let findings = findings(&database, newest.as_ref().map(|(_, at)| *at), latest, expected, now);
-    Ok(Status { earliest: stamp(earliest), latest, snapshots: ours.len(), newest, findings, database })
+    Ok(Status { earliest, latest, snapshots: ours.len(), newest, findings, database })
+}
+
+/// From when to when a point in time can be restored.
+pub(crate) fn window(rds: &Rds, database: &RdsDatabase) -> Result<(Option<Timestamp>, Option<Timestamp>)> {
+    let stamp = |at: Option<std::time::SystemTime>| at.and_then(|at| Timestamp::try_from(at).ok());
+    let earliest = match database.kind {
+        RdsKind::Instance if database.retention_days > 0 => rds.earliest_restorable(database)?,
+        _ => database.earliest,
+    };
+    Ok((stamp(earliest), stamp(database.latest)))
 }
 
 fn findings(

@@ -3,6 +3,7 @@
 use pgkeep_cloud::CloudError;
 use pgkeep_engine::{EngineError, ErrorKind};
 use pgkeep_keep::KeepError;
+use pgkeep_lambda::package::PackageError;
 use pgkeep_serve::ServeError;
 use pgkeep_snapshots::{SnapshotError, SnapshotErrorKind};
 use pgkeep_store::StoreError;
@@ -102,6 +103,12 @@ impl From<StoreError> for Failure {
             _ => Exit::Store,
         };
         Failure::new(exit, "store", e.to_string())
+    }
+}
+
+impl From<PackageError> for Failure {
+    fn from(e: PackageError) -> Failure {
+        Failure::new(Exit::Failed, "package", e.to_string())
     }
 }
 

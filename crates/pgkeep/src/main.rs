@@ -10,6 +10,7 @@ mod keys;
 mod lambda;
 mod notify;
 mod production;
+mod publish;
 mod resolve;
 mod retention;
 mod rules;

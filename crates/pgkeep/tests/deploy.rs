@@ -90,8 +90,8 @@ fn systemd_takes_the_unit_and_finds_little_exposed() {
 }
 
 #[test]
-fn the_container_file_has_no_lint_and_runs_as_nobody_in_particular() {
-    succeed(tool("hadolint").arg(file("container/Containerfile")));
+fn the_container_files_have_no_lint_and_run_as_nobody_in_particular() {
+    succeed(tool("hadolint").args([file("container/Containerfile"), file("lambda/Containerfile")]));
     let text = std::fs::read_to_string(file("container/Containerfile")).unwrap();
     assert!(text.lines().any(|line| line == "USER 10001:10001"));
 }

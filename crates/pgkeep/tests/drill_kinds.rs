@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
-use failures_support::program::{Ran, ran};
+use failures_support::program::{Ran, pgkeep, ran, run};
 use pgkeep_testbed::{Database, Server};
 use support::{Backup, succeed};
 use tempfile::TempDir;
@@ -161,4 +161,32 @@ fn a_look_at_a_script_needs_no_server() {
     look(&Backup::of(&source, &["--format", "plain"]).path()).ok().says(&["proven", "3,501 rows"]);
     let made = stock(&source, &dir, "create.sql", &["-C"]);
     look(Path::new(&made)).ok().says(&["proven", "3,501 rows", source.name()]);
+}
+
+#[test]
+fn a_backup_is_drilled_by_the_options_of_its_database_whatever_it_is_called_by() {
+    let source = Database::create(&Server::major(18), "options");
+    source.psql("create table t as select generate_series(1, 10) i");
+    let dir = tempfile::Builder::new().prefix("drill-").tempdir_in("/tmp").unwrap();
+    std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let (config, store) = (dir.path().join("pgkeep.toml"), dir.path().join("store"));
+    let text = format!(
+        "store = '{}'\n[drill]\ncheck = ['select true']\n[databases.shop]\nurl = '{}'\nname = 'kept'\n\
+         [databases.shop.drill]\ncheck = ['select count(*) = 11 from t']\n",
+        store.display(),
+        source.url()
+    );
+    std::fs::write(&config, text).unwrap();
+    let with_config = |words: &[&str]| {
+        let mut command = pgkeep(words);
+        command.env("PGKEEP_CONFIG", &config);
+        run(command)
+    };
+    let id = with_config(&["backup", "shop", "--json"]).ok().json()["id"].as_str().unwrap().to_owned();
+    let work_dir = dir.path().to_str().unwrap();
+    for words in [id.as_str(), "kept"] {
+        let drilled = with_config(&["drill", words, "--work-dir", work_dir]);
+        assert_ne!(drilled.code(), 0);
+        drilled.says(&["assertion NOT TRUE: select count(*) = 11 from t"]);
+    }
 }

@@ -6,7 +6,7 @@ mod support;
 use std::process::Command;
 use std::time::Duration;
 
-use pgkeep_testbed::{Database, Lambda, LambdaAnswer, Server, compare_databases};
+use pgkeep_testbed::{Database, Lambda, LambdaAnswer, S3, Server, compare_databases};
 use serde_json::{Value, json};
 use support::{program, succeed};
 
@@ -125,6 +125,44 @@ fn a_backup_that_does_not_end_in_time_is_stopped_before_lambda_ends_it_and_leave
     assert!(told["errorMessage"].as_str().unwrap().contains("was stopped"), "{told}");
     let left = succeed(program().args(["list", "--json", "--store", dir.path().to_str().unwrap()]));
     assert_eq!(left, b"");
+}
+
+#[test]
+fn a_copy_at_one_key_is_replaced_whole_and_what_is_no_archive_there_is_not() {
+    let server = Server::major(18);
+    let source = Database::create(&server, "dev");
+    source.psql("create table t as select 1 as i");
+    let bucket = S3::from_env().create_bucket("lambda-publish");
+    let [key, secret] = bucket.credentials();
+    let lambda = Lambda::start(&mut function(&[
+        ("PGKEEP_DATABASES", json!([listed(&source, &server)]).to_string()),
+        ("PGKEEP_STORE", bucket.url("")),
+        key,
+        secret,
+    ]));
+    let event = |options: Value| json!({ "options": options }).to_string();
+    let first = response(&lambda.invoke(&event(json!({ "publish": "dev/latest.dump" })), TIME));
+    assert!(first["results"][0]["published"].as_str().unwrap().ends_with("/dev/latest.dump"), "{first}");
+    source.psql("insert into t values (2)");
+    let second = response(&lambda.invoke(&event(json!({ "publish": "dev/latest.dump" })), TIME));
+    assert_ne!(first["results"][0]["url"], second["results"][0]["url"]);
+    let work = tempfile::tempdir().unwrap();
+    let (copy, note) = (work.path().join("latest.dump"), work.path().join("note"));
+    bucket.download("dev/latest.dump", &copy);
+    let target = Database::create(&server, "target");
+    succeed(server.bin("pg_restore").args(["--exit-on-error", "-d", &target.url()]).arg(&copy));
+    compare_databases(&source, &target).unwrap();
+    std::fs::write(&note, "somebody's").unwrap();
+    bucket.upload("dev/note", &note);
+    let before = bucket.keys();
+    let told = error(&lambda.invoke(&event(json!({ "publish": "dev/note" })), TIME));
+    assert!(told["errorMessage"].as_str().unwrap().contains("is no archive"), "{told}");
+    assert_eq!(bucket.keys(), before);
+    bucket.download("dev/note", &copy);
+    assert_eq!(std::fs::read(&copy).unwrap(), b"somebody's");
+    response(&lambda.invoke(&event(json!({ "publish": "dev/note", "publish_over": true })), TIME));
+    bucket.download("dev/note", &copy);
+    assert!(std::fs::read(&copy).unwrap().starts_with(b"PGDMP"));
 }
 
 #[test]

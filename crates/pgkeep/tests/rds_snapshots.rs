@@ -6,7 +6,7 @@ mod support;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use pgkeep_testbed::AwsFake;
+use pgkeep_testbed::{AwsFake, Database, Server};
 use serde_json::{Value, json};
 use support::{output, program, succeed};
 use tempfile::TempDir;
@@ -220,4 +220,68 @@ fn without_an_instance_it_is_said_how_to_name_one() {
     failed(&output(&mut account.pgkeep(&["create", "shop"])), 2, &["rds_instance", "[databases.shop]"]);
     failed(&output(&mut account.pgkeep(&["create", "x", "--tag", "pgkeep:resource=y"])), 2, &["not yours"]);
     failed(&output(&mut account.pgkeep(&["prune", "x", "--copy-keep", "dayly=3"])), 2, &["daily=30"]);
+}
+
+#[test]
+fn a_restored_instance_is_read_whole_by_a_drill_and_removed() {
+    let shop = Database::create(&Server::major(17), "rds_drill");
+    shop.psql("create table t as select generate_series(1, 1000) as i");
+    let account = Account::with(&["shop-prod"]);
+    let url = shop.url();
+    let place = url.split('@').nth(1).and_then(|rest| rest.split('/').next()).unwrap();
+    let (host, port) = place.split_once(':').unwrap();
+    account.order(json!({ "do": "set", "rds.place": [host, port.parse::<u16>().unwrap()] }));
+    // The database that runs in production is elsewhere.
+    let production = url.replace(place, "db.invalid:5432");
+    account.configure(&format!(
+        "[databases.shop]\nurl = '{production}'\nrds_instance = 'shop-prod'\nrds_class = 'db.t4g.medium'\n\
+         [databases.shop.drill]\ncheck = ['select count(*) = 1000 from t']"
+    ));
+    succeed(&mut account.pgkeep(&["create", "shop"]));
+    let words = ["restore", "shop", "--as", "shop-drill", "--drill", "--remove", "--json"];
+    let done = lines(&succeed(&mut account.pgkeep(&words))).pop().unwrap();
+    assert_eq!(
+        (&done["drill"]["rows"], &done["drill"]["tables"], &done["removed"]),
+        (&1000.into(), &1.into(), &true.into())
+    );
+    assert_eq!(done["drill"]["checks"][0]["passed"], true);
+    assert_eq!(account.order(json!({ "do": "databases" })).as_array().unwrap().len(), 1);
+
+    let out = output(
+        &mut account
+            .pgkeep(&[&words[..], &["--latest", "--check", "select count(*) = 1001 from t"]].concat()),
+    );
+    failed(&out, 3, &["count(*) = 1001", "not true"]);
+    assert_eq!(account.order(json!({ "do": "databases" })).as_array().unwrap().len(), 1);
+
+    // Nobody listens there.
+    account.order(json!({ "do": "set", "rds.place": ["127.0.0.1", 1] }));
+    let kept = ["restore", "shop", "--as", "shop-2", "--reach-within", "1s"];
+    failed(
+        &output(&mut account.pgkeep(&kept)),
+        4,
+        &["not reached from here", "--security-group", "remove shop-2"],
+    );
+    failed(
+        &output(&mut account.pgkeep(&["remove", "shop-prod"])),
+        1,
+        &["no restore of pgkeep's has made it"],
+    );
+    succeed(&mut account.pgkeep(&["remove", "shop-2"]));
+    let out = output(&mut account.pgkeep(&["restore", "shop", "--as", "x", "--to", "2020-01-01T00:00:00Z"]));
+    failed(&out, 1, &["not within what can be restored"]);
+}
+
+#[test]
+fn an_export_tells_where_it_is() {
+    let account = Account::with(&["shop"]);
+    succeed(&mut account.pgkeep(&["create", "shop"]));
+    failed(&output(&mut account.pgkeep(&["export", "shop"])), 2, &["--export-bucket is missing"]);
+    let mut command =
+        account.pgkeep(&["export", "shop", "--export-bucket", "archive", "--export-prefix", "rds", "--json"]);
+    command.env("PGKEEP_RDS_EXPORT_ROLE", "arn:aws:iam::123456789012:role/export");
+    command.env("PGKEEP_RDS_EXPORT_KMS_KEY", "alias/export");
+    let done = lines(&succeed(&mut command)).pop().unwrap();
+    let url = done["url"].as_str().unwrap();
+    assert!(url.starts_with("s3://archive/rds/export-shop-") && done["status"] == "COMPLETE", "{done}");
 }

@@ -2,115 +2,15 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod failures_support;
-
-use std::path::PathBuf;
-use std::process::Command;
+mod serve_support;
 
 use failures_support::data::{no_sessions, noise, wait_for_reading};
-use failures_support::program::{Ran, Running, pgkeep, run};
 use failures_support::wait_until;
 use jiff::{SignedDuration, Timestamp};
-use pgkeep_serve::{DaemonStatus, History, Run, RunFilter, RunState, RunTrigger};
-use pgkeep_testbed::{Database, FaultProxy, Server};
+use pgkeep_serve::{DaemonStatus, History, RunFilter, RunState, RunTrigger};
+use pgkeep_testbed::{FaultProxy, Server};
 use serde_json::Value;
-use tempfile::TempDir;
-
-/// A folder with a configuration, a store and the state of a daemon.
-struct Home(TempDir);
-
-impl Home {
-    fn new(databases: &str) -> Home {
-        let home = Home(tempfile::tempdir().unwrap());
-        home.configure(databases);
-        home
-    }
-
-    fn configure(&self, databases: &str) {
-        let (store, state) = (self.path("store"), self.path("state"));
-        let text = format!(
-            "store = '{}'\n[defaults]\nstate = '{}'\nretry_wait = '1s'\njobs = 1\n{databases}",
-            store.display(),
-            state.display()
-        );
-        std::fs::write(self.path("pgkeep.toml"), text).unwrap();
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = pgkeep(arguments);
-        command.env("PGKEEP_CONFIG", self.path("pgkeep.toml")).env("PGKEEP_LISTEN", "none");
-        command
-    }
-
-    fn serve(&self, more: &[&str]) -> Running {
-        Running::start(&mut self.command(&[&["serve"], more].concat()))
-    }
-
-    fn ran(&self, arguments: &[&str]) -> Ran {
-        run(self.command(arguments))
-    }
-
-    fn status(&self) -> Value {
-        self.ran(&["status", "--json"]).json()
-    }
-
-    fn history(&self) -> Option<History> {
-        History::read(&self.path("state/state.sqlite")).ok()
-    }
-
-    /// All runs of a task, the oldest first.
-    fn runs(&self, task: &str) -> Vec<Run> {
-        let filter = RunFilter { task: Some(task), ..RunFilter::default() };
-        let mut runs = self.history().and_then(|h| h.runs(&filter).ok()).unwrap_or_default();
-        runs.sort_by_key(|run| (run.scheduled, run.attempt, run.started));
-        runs
-    }
-
-    /// Waits until a task's last run is in this state.
-    #[track_caller]
-    fn wait_for(&self, task: &str, state: RunState) -> Run {
-        let last = || self.runs(task).pop().filter(|run| run.state == state);
-        wait_until(&format!("{task} is {state:?}"), || last().is_some());
-        last().unwrap()
-    }
-
-    /// Ids of the backups of a name, by `pgkeep list`.
-    fn backups(&self, name: &str) -> Vec<String> {
-        let listed = self.ran(&["list", name, "--json"]).ok();
-        let id = |line: &str| serde_json::from_str::<Value>(line).unwrap()["id"].as_str().unwrap().to_owned();
-        listed.stdout.lines().map(id).collect()
-    }
-
-    /// Every file in the store that is no finished backup's.
-    fn leftovers(&self) -> Vec<String> {
-        let found = Command::new("find").arg(self.path("store")).args(["-type", "f"]).output().unwrap();
-        let files = String::from_utf8(found.stdout).unwrap();
-        let whole = |file: &&str| {
-            let stem = file.split(".dump").next().unwrap().split(".manifest").next().unwrap();
-            std::path::Path::new(&format!("{stem}.manifest.json")).exists()
-        };
-        files.lines().filter(|file| !whole(file)).map(str::to_owned).collect()
-    }
-}
-
-fn entry(name: &str, url: &str, schedule: &str) -> String {
-    format!("[databases.{name}]\nurl = '{url}'\n{schedule}\n")
-}
-
-fn hourly(name: &str, url: &str) -> String {
-    entry(name, url, "schedule = 'rate(1 hour)'")
-}
-
-/// A database behind a proxy that lets so few rows through that a backup of it runs until it is told otherwise.
-fn slow() -> (Database, FaultProxy) {
-    let database = noise(&Server::major(17), 60_000);
-    let proxy = FaultProxy::to(("127.0.0.1", database.server().port()));
-    proxy.throttle(200_000);
-    (database, proxy)
-}
+use serve_support::{Home, entry, hourly, slow};
 
 #[test]
 fn what_is_due_is_run_and_status_tells_of_it() {
@@ -148,12 +48,9 @@ fn what_is_due_is_run_and_status_tells_of_it() {
     home.ran(&["status"]).failed(1, &["no pgkeep serve runs"]);
 
     // While it was down, the times of a drill and a prune have passed.
-    let history = History::open(&home.path("state/state.sqlite")).unwrap();
     for task in ["a/drill", "a/prune"] {
-        let long_ago = Timestamp::now() - SignedDuration::from_hours(24 * 40);
-        history.set_mark(&format!("schedule:{task}"), long_ago).unwrap();
+        home.forget("state", task);
     }
-    drop(history);
     let _daemon = home.serve(&[]);
     let drilled = home.wait_for("a/drill", RunState::Completed);
     assert_eq!(drilled.trigger, RunTrigger::CatchUp);

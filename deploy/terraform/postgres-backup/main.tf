@@ -20,11 +20,12 @@ module "backup" {
 
   reserved_concurrency = var.reserved_concurrency
 
-  bucket_name    = local.bucket_name
-  protect_bucket = var.protect_bucket
-  prefix         = var.backup_prefix
-  retention_days = var.backup_retention_days
-  kms_key_arn    = var.kms_key_arn
+  bucket_name            = local.bucket_name
+  protect_bucket         = var.protect_bucket
+  prefix                 = var.backup_prefix
+  retention_days         = var.backup_retention_days
+  version_retention_days = var.version_retention_days
+  kms_key_arn            = var.kms_key_arn
 
   environment = {
     PGKEEP_FORMAT    = var.backup_format

@@ -32,6 +32,12 @@ variable "backup_retention_days" {
   default     = 2
 }
 
+variable "version_retention_days" {
+  description = "Days for which the bucket keeps what was deleted or overwritten."
+  type        = number
+  default     = 30
+}
+
 variable "backup_prefix" {
   description = "Folder in the bucket."
   type        = string

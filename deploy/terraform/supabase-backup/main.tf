@@ -17,10 +17,11 @@ module "backup" {
   memory_size   = var.memory_size
   timeout       = var.timeout
 
-  bucket_name    = local.bucket_name
-  protect_bucket = var.protect_bucket
-  retention_days = var.retention_days
-  kms_key_arn    = var.kms_key_arn
+  bucket_name            = local.bucket_name
+  protect_bucket         = var.protect_bucket
+  retention_days         = var.retention_days
+  version_retention_days = var.version_retention_days
+  kms_key_arn            = var.kms_key_arn
 
   environment = {
     PGKEEP_FORMAT   = var.backup_format

@@ -67,6 +67,12 @@ variable "retention_days" {
   default     = 30
 }
 
+variable "version_retention_days" {
+  description = "Days for which the bucket keeps what was deleted or overwritten."
+  type        = number
+  default     = 30
+}
+
 variable "backup_format" {
   description = "plain: SQL scripts, for psql. custom: archives, for pg_restore and for restoring single tables."
   type        = string

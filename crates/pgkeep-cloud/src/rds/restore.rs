@@ -10,8 +10,8 @@ use crate::error::Result;
 /// What is restored.
 #[derive(Debug, Clone)]
 pub enum RestoreFrom<'a> {
-    /// A snapshot, and the engine where it is a cluster's.
-    Snapshot(&'a RdsSnapshot, &'a str),
+    /// A snapshot.
+    Snapshot(&'a RdsSnapshot),
     /// The database at a moment; `None` is the latest that RDS has.
     Moment(&'a RdsDatabase, Option<SystemTime>),
 }
@@ -52,7 +52,7 @@ impl Rds {
         let what = format!("restore into {}", into.name);
         let tags = Some(list_of(&into.tags));
         match from {
-            RestoreFrom::Snapshot(snapshot, engine) => match snapshot.kind {
+            RestoreFrom::Snapshot(snapshot) => match snapshot.kind {
                 RdsKind::Instance => {
                     let asked = self.asked(&what, "rds:RestoreDBInstanceFromDBSnapshot");
                     let request = self
@@ -75,7 +75,7 @@ impl Rds {
                         .restore_db_cluster_from_snapshot()
                         .db_cluster_identifier(&into.name)
                         .snapshot_identifier(&snapshot.name)
-                        .engine(*engine)
+                        .engine(&snapshot.engine)
                         .set_db_subnet_group_name(into.subnet_group.clone())
                         .set_vpc_security_group_ids(into.groups())
                         .set_db_cluster_parameter_group_name(into.parameter_group.clone())

@@ -24,6 +24,8 @@ pub struct RdsSnapshot {
     pub database: String,
     /// The identity of that, where RDS tells it.
     pub resource: Option<String>,
+    /// Such as `postgres`.
+    pub engine: String,
     /// Such as `creating`, `available`, `failed`.
     pub status: String,
     /// How much of it is made, 0 to 100.
@@ -219,6 +221,7 @@ fn of_instance(s: &DbSnapshot) -> RdsSnapshot {
         arn: text(s.db_snapshot_arn()),
         database: text(s.db_instance_identifier()),
         resource: some(s.dbi_resource_id()),
+        engine: text(s.engine()),
         status: text(s.status()),
         percent: s.percent_progress().unwrap_or_default(),
         created: time(s.original_snapshot_create_time().or(s.snapshot_create_time())),
@@ -238,6 +241,7 @@ fn of_cluster(s: &DbClusterSnapshot) -> RdsSnapshot {
         arn: text(s.db_cluster_snapshot_arn()),
         database: text(s.db_cluster_identifier()),
         resource: some(s.db_cluster_resource_id()),
+        engine: text(s.engine()),
         status: text(s.status()),
         percent: s.percent_progress().unwrap_or_default(),
         created: time(s.snapshot_create_time()),

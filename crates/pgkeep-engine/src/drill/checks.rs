@@ -17,25 +17,32 @@ pub(super) fn run(
 ) -> Result<()> {
     let mut client = Client::connect(database, cancel)?;
     for sql in checks {
-        client.execute("BEGIN READ ONLY")?;
-        let answer = client.query(sql);
-        client.execute("ROLLBACK")?;
-        let (passed, result, sqlstate) = match answer {
-            Ok(rows) => match rows.as_slice() {
-                [row] => (row.bool(0), row.text(0), None),
-                rows => (false, format!("{} rows", rows.len()), None),
-            },
-            Err(e) if e.is_connection_lost() || e.kind == ErrorKind::Cancelled => return Err(e),
-            Err(e) => (false, e.why, e.sqlstate),
-        };
-        if !passed {
-            let finding = Finding::new(format!("assertion {sql}"), format!("it gives {result}, not true"));
+        let (check, sqlstate) = ask(&mut client, sql)?;
+        if !check.passed {
+            let why = format!("it gives {}, not true", check.result);
+            let finding = Finding::new(format!("assertion {sql}"), why);
             match sorted.explains(sqlstate.as_deref()) {
                 true => report.unproven.push(finding),
                 false => report.failures.push(finding),
             }
         }
-        report.checks.push(CheckResult { sql: sql.clone(), passed, result });
+        report.checks.push(check);
     }
     Ok(())
+}
+
+/// One query's answer; with the SQLSTATE where it failed.
+pub(super) fn ask(client: &mut Client, sql: &str) -> Result<(CheckResult, Option<String>)> {
+    client.execute("BEGIN READ ONLY")?;
+    let answer = client.query(sql);
+    client.execute("ROLLBACK")?;
+    let (passed, result, sqlstate) = match answer {
+        Ok(rows) => match rows.as_slice() {
+            [row] => (row.bool(0), row.text(0), None),
+            rows => (false, format!("{} rows", rows.len()), None),
+        },
+        Err(e) if e.is_connection_lost() || e.kind == ErrorKind::Cancelled => return Err(e),
+        Err(e) => (false, e.why, e.sqlstate),
+    };
+    Ok((CheckResult { sql: sql.to_owned(), passed, result }, sqlstate))
 }

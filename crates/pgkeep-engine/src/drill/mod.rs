@@ -18,6 +18,8 @@ mod rows;
 mod run;
 mod schema;
 mod unproven;
+mod whole;
 
 pub use place::{DrillPlace, Place};
 pub use run::{Drill, DrillRequest};
+pub use whole::{WholeRead, read_whole};

@@ -18,8 +18,8 @@ pub struct ClientTool {
     pub major: u32,
 }
 
-/// All copies of `name` (such as `pg_dump`) found in `PGKEEP_PG_BIN` (folders, separated as in `PATH`), in `PATH`,
-/// and in the places where distributions put them. Of one major version only the first found is kept.
+/// All copies of `name` (such as `pg_dump`) found in `PGKEEP_PG_BIN` (folders, separated as in `PATH`), in the folder
+/// `bin` beside this program, in `PATH`, and in the places where distributions put them. Of one major version only the first found is kept.
 ///
 /// All are asked for their versions at once: each answers in milliseconds, and a machine can have many.
 pub fn find_tools(name: &str) -> Vec<ClientTool> {
@@ -75,6 +75,8 @@ fn folders() -> Vec<PathBuf> {
     if let Some(only) = std::env::var_os("PGKEEP_PG_BIN") {
         dirs.extend(std::env::split_paths(&only));
     }
+    // A package that brings its own, such as that of the Lambda function.
+    dirs.extend(std::env::current_exe().ok().and_then(|program| Some(program.parent()?.join("bin"))));
     dirs.extend(std::env::var_os("PATH").iter().flat_map(std::env::split_paths));
     for (parent, sub) in [
         ("/usr/lib/postgresql", "bin"),

@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use pgkeep_keep::{Catalogue, KeepError, Lease, safe_name};
+use pgkeep_keep::{Catalogue, KeepError, Lease, backup_under_way, safe_name};
 use pgkeep_store::Store;
 
 use crate::fleet::{Member, TaskKind};
@@ -15,27 +15,55 @@ use crate::supervisor::Outcome;
 
 /// Whether a run may begin. A store that does not answer is no reason against it: the command says what is wrong with it.
 pub(super) fn clear(run: &Run, member: Option<&Member>) -> Result<Option<Lease>, Outcome> {
-    // Prunes take a lease of their own; a sync or a check twice is work and no harm.
-    if !matches!(run.kind, TaskKind::Backup | TaskKind::Drill) {
+    let by_hand = run.trigger == RunTrigger::Manual;
+    let takes_lease = match run.kind {
+        TaskKind::Backup | TaskKind::Drill => true,
+        // What somebody asks for is one backup's check, say, and no double work.
+        TaskKind::Verify | TaskKind::Sync => !by_hand,
+        // Prunes take a lease of their own.
+        TaskKind::Prune | TaskKind::Restore | TaskKind::Rds => false,
+    };
+    let Some((member, store)) = member.filter(|_| takes_lease).and_then(|m| Some((m, m.stores.first()?)))
+    else {
         return Ok(None);
-    }
-    let Some((member, store)) = member.and_then(|m| Some((m, m.stores.first()?))) else { return Ok(None) };
+    };
     let Ok(store) = Store::open(&store.url) else { return Ok(None) };
-    let work = format!("{}-{}", run.kind.as_str(), safe_name(&member.kept_as));
-    let lease = match Lease::take(&store, &work, Timestamp::now()) {
+    let work = match &run.database {
+        Some(_) => format!("{}-{}", run.kind.as_str(), safe_name(&member.kept_as)),
+        None => run.kind.as_str().to_owned(),
+    };
+    let now = Timestamp::now();
+    let lease = match Lease::take(&store, &work, now) {
         Ok(lease) => Some(lease),
         Err(e @ KeepError::Busy { .. }) => return Err(Outcome::Busy(e.to_string())),
         Err(_) => None,
     };
-    let is_scheduled = run.trigger != RunTrigger::Manual;
-    match is_scheduled.then(|| done(&store, run, member)).flatten() {
+    if run.kind == TaskKind::Backup
+        && let Ok(Some(who)) = backup_under_way(&store, &member.kept_as, now)
+    {
+        return Err(Outcome::Busy(format!("{who}\n  hint: wait for its end, or stop it")));
+    }
+    if by_hand {
+        return Ok(lease);
+    }
+    let done = match run.kind {
+        TaskKind::Verify | TaskKind::Sync => lease.as_ref().and_then(|lease| noted(lease, run)),
+        _ => in_store(&store, run, member),
+    };
+    match done {
         Some(what) => Err(Outcome::Skipped(what)),
         None => Ok(lease),
     }
 }
 
+/// What another daemon has noted that makes the run needless.
+fn noted(lease: &Lease, run: &Run) -> Option<String> {
+    let began = lease.last_done().ok()?.filter(|began| *began >= run.scheduled)?;
+    Some(format!("another pgkeep did it from {began} on, after this run was due"))
+}
+
 /// What the store has that makes the run needless.
-fn done(store: &Store, run: &Run, member: &Member) -> Option<String> {
+fn in_store(store: &Store, run: &Run, member: &Member) -> Option<String> {
     let catalogue = Catalogue::new(store.clone());
     let listed = catalogue.survey(&format!("{}/", member.kept_as)).ok()?.backups;
     match run.kind {
@@ -57,19 +85,32 @@ fn done(store: &Store, run: &Run, member: &Member) -> Option<String> {
 
 /// Gives a lease's signs of life until dropped, which gives the lease back.
 pub(super) struct Keeper {
-    stop: Option<(Sender<()>, JoinHandle<()>)>,
+    stop: Option<(Sender<Option<Timestamp>>, JoinHandle<()>)>,
 }
 
 impl Keeper {
     pub(super) fn start(mut lease: Lease) -> Keeper {
-        let (send, stop) = channel::<()>();
+        let (send, stop) = channel();
         let thread = std::thread::spawn(move || {
-            while stop.recv_timeout(Duration::from_secs(30)) == Err(RecvTimeoutError::Timeout) {
-                // A lease that is lost costs double work and nothing else.
-                let _ = lease.renew();
+            // A lease that is lost, or work that is not noted, costs double work and nothing else.
+            let end = loop {
+                match stop.recv_timeout(Duration::from_secs(30)) {
+                    Err(RecvTimeoutError::Timeout) => drop(lease.renew()),
+                    end => break end,
+                }
+            };
+            if let Ok(Some(began)) = end {
+                let _ = lease.note_done(began);
             }
         });
         Keeper { stop: Some((send, thread)) }
+    }
+
+    /// The work was done, by a run that began then.
+    pub(super) fn done(&self, began: Timestamp) {
+        if let Some((send, _)) = &self.stop {
+            let _ = send.send(Some(began));
+        }
     }
 }
 

@@ -64,6 +64,9 @@ impl Runner {
                 std::thread::spawn(move || {
                     let keeper = lease.map(clear::Keeper::start);
                     let end = listen::listen(&run.id, &process, pipes, &shared.live);
+                    if let (Some(keeper), Some(began), Some(0)) = (&keeper, run.started, end.exit_code) {
+                        keeper.done(began);
+                    }
                     drop(keeper);
                     orders.report(Word::Ended(run.id, Outcome::Ended(end)));
                 });

@@ -13,13 +13,14 @@ use crate::run::{Run, RunState};
 pub(super) struct Teller {
     failed: HashSet<String>,
     overdue: HashSet<String>,
+    reload_failed: bool,
 }
 
 impl Teller {
     /// With the last run of each task, from before the daemon began.
     pub(super) fn new(last: &[Run]) -> Teller {
         let failed = last.iter().filter(|r| r.state == RunState::Failed).map(|r| r.task.clone()).collect();
-        Teller { failed, overdue: HashSet::new() }
+        Teller { failed, ..Teller::default() }
     }
 
     /// A run begins.
@@ -48,6 +49,33 @@ impl Teller {
         // A run that was stopped, or never began, has no exit code.
         let kind = EventKind::of_exit(run.kind.as_str(), run.exit_code.unwrap_or(1));
         Some(event(kind, run, now, words))
+    }
+
+    /// The configuration was read anew, or could not be; a good one is told only after a bad one.
+    pub(super) fn reloaded(&mut self, problem: Option<&str>, now: Timestamp) -> Option<Event> {
+        let failed_before = std::mem::replace(&mut self.reload_failed, problem.is_some());
+        let (kind, summary) = match problem {
+            Some(_) => {
+                (EventKind::ReloadFailed, "the configuration could not be read anew; the one before counts")
+            }
+            None if failed_before => (EventKind::Recovered, "the configuration was read anew"),
+            None => return None,
+        };
+        let (why, hint) = problem.map(apart).unwrap_or_default();
+        let check = "look at it with `pgkeep config check`, then reload".to_owned();
+        Some(Event {
+            kind,
+            database: None,
+            run: None,
+            backup: None,
+            task: "reload".to_owned(),
+            at: now,
+            summary: summary.into(),
+            why,
+            hint: hint.or(problem.map(|_| check)),
+            log: None,
+            facts: Vec::new(),
+        })
     }
 
     /// A backup is overdue since a time, or comes as it should; told once.

@@ -1,16 +1,18 @@
 //! The daemon's heart: it runs what is due, and tells what comes of it.
 //!
-//! [`Planner`] decides, without a clock or a process of its own; [`Daemon`] brings it the time, what people ask and what
-//! has become of runs, and does what it says.
+//! `planner` decides, without a clock or a process of its own, by the times that `timetable` has; `heart` brings it the
+//! time, what people ask and what has become of runs, and does what it says. [`Daemon`] is what it lives in.
 
 mod daemon;
 mod events;
+mod heart;
 mod outcome;
 mod overdue;
 mod planner;
 mod retry;
 #[cfg(test)]
 mod simulation;
+mod timetable;
 
 use jiff::Timestamp;
 

@@ -1,14 +1,14 @@
 //! What is to be run when. Pure: time comes in, decisions go out; so years can be tried in a moment.
 
-use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::outcome::{End, Outcome};
-use super::{is_first_at_once, retry};
-use crate::fleet::{Fleet, Task, TaskKind};
+use super::retry;
+use super::timetable::{Due, Timetable, later};
+use crate::fleet::{Fleet, Limits, Task, TaskKind};
 use crate::run::{Run, RunId, RunState, RunTrigger};
 
 /// When another process does the work, it is looked at again after this.
@@ -38,15 +38,6 @@ pub(crate) enum Stopped {
     Ending,
 }
 
-struct Place {
-    task: Task,
-    host: Option<String>,
-    /// All its times up to this one are queued or settled.
-    mark: Option<Timestamp>,
-    /// When it is due next, jitter included.
-    due: Option<Timestamp>,
-}
-
 struct Waiting {
     run: Run,
     not_before: Timestamp,
@@ -63,9 +54,8 @@ struct Running {
 
 /// The planner.
 pub(crate) struct Planner {
-    fleet: Arc<Fleet>,
-    places: HashMap<String, Place>,
-    dues: BTreeSet<(Timestamp, String)>,
+    limits: Limits,
+    table: Timetable,
     waiting: Vec<Waiting>,
     running: HashMap<RunId, Running>,
     began: Timestamp,
@@ -74,15 +64,10 @@ pub(crate) struct Planner {
 
 impl Planner {
     /// Begins at `now`. `mark` says up to when a task's times are settled, where that is known.
-    pub(crate) fn new(
-        fleet: Arc<Fleet>,
-        now: Timestamp,
-        mark: impl Fn(&Task) -> Option<Timestamp>,
-    ) -> Planner {
+    pub(crate) fn new(fleet: &Fleet, now: Timestamp, mark: impl Fn(&Task) -> Option<Timestamp>) -> Planner {
         let mut planner = Planner {
-            fleet: Arc::default(),
-            places: HashMap::new(),
-            dues: BTreeSet::new(),
+            limits: fleet.limits,
+            table: Timetable::default(),
             waiting: Vec::new(),
             running: HashMap::new(),
             began: now,
@@ -95,31 +80,14 @@ impl Planner {
     /// Takes over a fleet that was read anew. What runs goes on; what waits and is no task any more goes.
     pub(crate) fn reload(
         &mut self,
-        fleet: Arc<Fleet>,
+        fleet: &Fleet,
         now: Timestamp,
         mark: impl Fn(&Task) -> Option<Timestamp>,
     ) -> Vec<Step> {
-        let mut old = std::mem::take(&mut self.places);
-        self.dues.clear();
-        self.fleet = fleet.clone();
-        for task in &fleet.tasks {
-            let known = old.remove(&task.id);
-            let is_same = known.as_ref().is_some_and(|k| k.task.schedule == task.schedule);
-            let known = known.map(|place| place.mark);
-            let is_rate = task.schedule.as_ref().is_some_and(|s| s.rate().is_some());
-            let mark = match known {
-                Some(mark) if is_same || is_rate => mark,
-                // Times of a new schedule that have passed were never due.
-                Some(mark) => mark.max(Some(now)),
-                None => mark(task).or((!is_first_at_once(task)).then_some(now)),
-            };
-            let host = task.database.as_deref().and_then(|d| fleet.members.iter().find(|m| m.name == d));
-            let place = Place { host: host.map(|m| m.host.clone()), task: task.clone(), mark, due: None };
-            self.places.insert(task.id.clone(), place);
-            self.set_due(&task.id, now);
-        }
+        self.limits = fleet.limits;
+        self.table.reload(fleet, now, mark);
         let mut steps = Vec::new();
-        let gone = |w: &mut Waiting| !self.places.contains_key(&w.run.task);
+        let gone = |w: &mut Waiting| self.table.get(&w.run.task).is_none();
         for waiting in self.waiting.extract_if(.., gone) {
             let why = "the configuration has this task no more";
             steps.push(settled(waiting.run, RunState::Skipped, now, None, why.into()));
@@ -136,7 +104,7 @@ impl Planner {
             self.begin(now, &mut steps);
         }
         for (id, running) in &mut self.running {
-            let window = self.places.get(&running.run.task).and_then(|p| p.task.windows.completion);
+            let window = self.table.get(&running.run.task).and_then(|p| p.task.windows.completion);
             if running.stopped.is_none() && window.is_some_and(|w| now >= later(running.since, w)) {
                 running.stopped = Some(Stopped::Window);
                 steps.push(Step::Stop(id.clone()));
@@ -148,9 +116,9 @@ impl Planner {
     /// When [`step`](Self::step) has something to do again, if nothing else happens.
     pub(crate) fn next_wake(&self, now: Timestamp) -> Option<Timestamp> {
         let window = |task: &str, of: fn(&Task) -> Option<Duration>| {
-            self.places.get(task).and_then(|place| of(&place.task))
+            self.table.get(task).and_then(|place| of(&place.task))
         };
-        let due = self.dues.first().map(|(due, _)| *due);
+        let due = self.table.next();
         let waiting = self.waiting.iter().filter_map(|w| match w.not_before > now {
             true => Some(w.not_before),
             false => window(&w.run.task, |t| t.windows.start).map(|start| later(w.since, start)),
@@ -171,7 +139,7 @@ impl Planner {
         by: &str,
         now: Timestamp,
     ) -> Option<Step> {
-        let place = self.places.get(task).filter(|_| !self.ending)?;
+        let place = self.table.get(task).filter(|_| !self.ending)?;
         let mut run = new_run(&place.task, id, now, RunTrigger::Manual, 1);
         run.by = Some(by.to_owned());
         run.command = command(&place.task, &words);
@@ -181,7 +149,7 @@ impl Planner {
 
     /// Does once more what was running when the daemon ended.
     pub(crate) fn again(&mut self, lost: &Run, now: Timestamp) -> Option<Step> {
-        let place = self.places.get(&lost.task)?;
+        let place = self.table.get(&lost.task)?;
         if self.waiting.iter().any(|w| w.run.task == lost.task) {
             return None;
         }
@@ -246,7 +214,7 @@ impl Planner {
         end.note(&mut run);
         run.finished = Some(now);
         if let (Some(stopped), RunState::Failed) = (&stopped, run.state) {
-            let (kind, words) = stopped.told(self.places.get(&run.task).map(|p| &p.task));
+            let (kind, words) = stopped.told(self.table.get(&run.task).map(|p| &p.task));
             (run.error_kind, run.error) = (Some(kind.into()), Some(words));
         }
         let again = if stopped.is_none() { self.retry(&run, since, now) } else { None };
@@ -255,43 +223,17 @@ impl Planner {
 
     /// The task of this id.
     pub(crate) fn task(&self, id: &str) -> Option<&Task> {
-        self.places.get(id).map(|place| &place.task)
-    }
-
-    fn set_due(&mut self, id: &str, now: Timestamp) {
-        let Some(place) = self.places.get_mut(id) else { return };
-        if let Some(due) = place.due.take() {
-            self.dues.remove(&(due, id.to_owned()));
-        }
-        let base = match (&place.task.schedule, place.mark) {
-            (None, _) => None,
-            (Some(schedule), Some(mark)) => schedule.next_after(mark),
-            // A rate that has no time before begins now.
-            (Some(_), None) => Some(now),
-        };
-        place.due = base.map(|base| later(base, place.task.jitter));
-        if let Some(due) = place.due {
-            self.dues.insert((due, id.to_owned()));
-        }
+        self.table.get(id).map(|place| &place.task)
     }
 
     /// Queues what has come due; several times of one task that have passed are one run.
     fn queue_due(&mut self, now: Timestamp, steps: &mut Vec<Step>) {
-        while let Some((due, id)) = self.dues.first().filter(|(due, _)| *due <= now).cloned() {
-            let Some(place) = self.places.get_mut(&id) else { break };
-            let jitter = place.task.jitter;
-            let newest = match (&place.task.schedule, place.mark) {
-                (Some(schedule), Some(mark)) => schedule.newest_within(mark, earlier(now, jitter)),
-                _ => None,
-            };
-            let base = newest.unwrap_or(earlier(due, jitter));
-            place.mark = Some(base);
-            let scheduled = later(base, jitter);
-            let late = due < self.began;
+        while let Some(Due { task: id, scheduled, first }) = self.table.take(now) {
+            let Some(place) = self.table.get(&id) else { break };
+            let late = first < self.began;
             let trigger = if late { RunTrigger::CatchUp } else { RunTrigger::Schedule };
             let mut run = new_run(&place.task, RunId::new(now), now, trigger, 1);
             run.scheduled = scheduled;
-            self.set_due(&id, now);
             let retry = |w: &mut Waiting| w.run.task == id && w.run.trigger == RunTrigger::Retry;
             for waiting in self.waiting.extract_if(.., retry) {
                 let why = format!("the next time of this task came first: run {}", run.id);
@@ -319,9 +261,9 @@ impl Planner {
 
     /// Fails what has not begun in time.
     fn close_windows(&mut self, now: Timestamp, steps: &mut Vec<Step>) {
-        let places = &self.places;
+        let table = &self.table;
         let late = |w: &mut Waiting| {
-            let windows = places.get(&w.run.task).map(|p| p.task.windows).unwrap_or_default();
+            let windows = table.get(&w.run.task).map(|p| p.task.windows).unwrap_or_default();
             let start = windows.start.filter(|_| w.run.attempt == 1);
             [start, windows.completion].into_iter().flatten().any(|window| now >= later(w.since, window))
         };
@@ -337,7 +279,7 @@ impl Planner {
     fn begin(&mut self, now: Timestamp, steps: &mut Vec<Step>) {
         self.waiting.sort_by(|a, b| (a.not_before, &a.run.id).cmp(&(b.not_before, &b.run.id)));
         let mut i = 0;
-        while i < self.waiting.len() && self.running.len() < self.fleet.limits.total {
+        while i < self.waiting.len() && self.running.len() < self.limits.total {
             let waiting = &self.waiting[i];
             if waiting.not_before > now || !self.has_place(&waiting.run) {
                 i += 1;
@@ -347,7 +289,7 @@ impl Planner {
             run.state = RunState::InProgress;
             run.started = Some(now);
             run.error = None;
-            if let Some(place) = self.places.get(&run.task) {
+            if let Some(place) = self.table.get(&run.task) {
                 run.command = command(&place.task, &words);
             }
             if run.trigger != RunTrigger::Manual {
@@ -360,8 +302,8 @@ impl Planner {
 
     /// Whether nothing that runs is in the way of this one.
     fn has_place(&self, run: &Run) -> bool {
-        let Some(place) = self.places.get(&run.task) else { return true };
-        let others = || self.running.values().filter_map(|r| self.places.get(&r.run.task));
+        let Some(place) = self.table.get(&run.task) else { return true };
+        let others = || self.running.values().filter_map(|r| self.table.get(&r.run.task));
         if others().any(|other| lane(&other.task) == lane(&place.task)) {
             return false;
         }
@@ -369,11 +311,11 @@ impl Planner {
             return true;
         }
         let of_host = others().filter(|o| o.task.kind == TaskKind::Backup && o.host == place.host).count();
-        of_host < self.fleet.limits.per_host
+        of_host < self.limits.per_host
     }
 
     fn mark_step(&self, task: &str) -> Option<Step> {
-        let mark = self.places.get(task)?.mark?;
+        let mark = self.table.get(task)?.mark?;
         Some(Step::Mark(task.to_owned(), mark))
     }
 
@@ -383,7 +325,7 @@ impl Planner {
         if !failed || !run.error_kind.as_deref().is_some_and(retry::may_pass) {
             return None;
         }
-        let task = &self.places.get(&run.task)?.task;
+        let task = &self.table.get(&run.task)?.task;
         let not_before = later(now, retry::wait(task.retries, run.attempt, &task.id)?);
         let in_time = task.windows.completion.is_none_or(|window| not_before < later(since, window));
         let replaced = self.waiting.iter().any(|w| w.run.task == run.task);
@@ -456,12 +398,4 @@ fn settled(mut run: Run, state: RunState, now: Timestamp, kind: Option<&str>, wh
     run.error_kind = kind.map(Into::into);
     run.error = Some(why);
     Step::Note { run, last: true }
-}
-
-fn later(t: Timestamp, by: Duration) -> Timestamp {
-    t.saturating_add(by).unwrap_or(Timestamp::MAX)
-}
-
-fn earlier(t: Timestamp, by: Duration) -> Timestamp {
-    t.saturating_sub(by).unwrap_or(Timestamp::MIN)
 }

@@ -81,7 +81,7 @@ impl World {
     }
 
     fn with_marks(fleet: Arc<Fleet>, now: Timestamp, marks: HashMap<String, Timestamp>) -> World {
-        let planner = Planner::new(fleet, now, |t| marks.get(&t.id).copied());
+        let planner = Planner::new(&fleet, now, |t| marks.get(&t.id).copied());
         World { planner, now, ends: BTreeMap::new(), runs: BTreeMap::new(), marks, most_at_once: 0 }
     }
 
@@ -311,7 +311,7 @@ fn a_reload_loses_no_time_and_runs_none_twice() {
     while now < end {
         now += MINUTE * 7;
         world.until(now, &|_| (MINUTE * 20, completed()));
-        world.planner.reload(fleet.clone(), now, |_| panic!("it is known"));
+        world.planner.reload(&fleet, now, |_| panic!("it is known"));
     }
     let expected = times(fleet.tasks[0].schedule.as_ref().unwrap(), start, end);
     assert_eq!(world.state("shop/backup", RunState::Completed), expected);
@@ -323,7 +323,7 @@ fn a_new_schedule_counts_from_now_and_a_task_that_is_gone_waits_no_more() {
     let of = |text: &str| fleet(vec![scheduled("shop", text, "UTC")], Limits { total: 1, per_host: 1 });
     let mut world = World::new(of("0 23 * * *"), start);
     world.until(start + MINUTE * 60 * 12, &|_| (MINUTE, completed()));
-    world.planner.reload(of("0 6 * * *"), world.now, |_| None);
+    world.planner.reload(&of("0 6 * * *"), world.now, |_| None);
     world.until(start + MINUTE * 60 * 36, &|_| (MINUTE, completed()));
     assert_eq!(world.state("shop/backup", RunState::Completed), [at("2026-11-25T06:00:00Z")]);
 
@@ -333,7 +333,7 @@ fn a_new_schedule_counts_from_now_and_a_task_that_is_gone_waits_no_more() {
     );
     let mut world = World::new(two, at("2026-11-24T23:00:00Z"));
     world.until(at("2026-11-25T00:05:00Z"), &|_| (MINUTE * 30, completed()));
-    let steps = world.planner.reload(fleet(Vec::new(), wide()), world.now, |_| None);
+    let steps = world.planner.reload(&fleet(Vec::new(), wide()), world.now, |_| None);
     assert!(matches!(&steps[..], [Step::Note { run, .. }] if run.state == RunState::Skipped), "{steps:?}");
     assert_eq!(world.planner.running(), 1, "what runs goes on");
 }

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::header::{CONTENT_TYPE, HOST, ORIGIN};
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
+use tokio::time::timeout;
 use url::{Url, form_urlencoded};
 
 use super::headers::secure;
@@ -44,13 +45,25 @@ async fn admit(site: &Site, mut request: Request) -> Result<Request, Response> {
     if is_post && !is_from_here(site, request.headers(), &host) {
         return Err(refuse(StatusCode::FORBIDDEN, "This form was sent by another site."));
     }
+    let mut form = None;
+    if is_post {
+        let (head, body) = request.into_parts();
+        let body = body_of(site, body).await?;
+        request = Request::from_parts(head, Body::from(body.clone()));
+        form = Some(body);
+    }
     if is_open(&path) || (path == "/metrics" && site.has_metrics_token(request.headers())) {
         request.extensions_mut().insert(visitor);
         return Ok(request);
     }
     let Some(visitor) = visitor else { return Err(ask_to_sign_in(request.uri())) };
-    if is_post {
-        request = with_token_checked(request, &visitor).await?;
+    if let Some(form) = form {
+        if !has_token(request.headers(), &form, &visitor) {
+            return Err(refuse(
+                StatusCode::FORBIDDEN,
+                "This form is of another session. Go back, load the page again, and send it once more.",
+            ));
+        }
         if !visitor.may_order() && path != "/sign-out" {
             return Err(refuse(StatusCode::FORBIDDEN, "Viewers see everything and change nothing."));
         }
@@ -99,21 +112,21 @@ fn is_from_here(site: &Site, headers: &HeaderMap, host: &str) -> bool {
         && text(headers, ORIGIN.as_str()).map_or(from.is_some(), |origin| ours.iter().any(|o| o == origin))
 }
 
-/// The request again, if its form carries the session's token.
-async fn with_token_checked(request: Request, visitor: &Visitor) -> Result<Request, Response> {
-    let (parts, body) = request.into_parts();
-    let is_form = text(&parts.headers, CONTENT_TYPE.as_str())
-        .is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
-    let body = to_bytes(body, LONGEST_FORM).await;
-    let body = body.map_err(|_| refuse(StatusCode::PAYLOAD_TOO_LARGE, "The form is too long."))?;
-    let token = form_urlencoded::parse(&body).find(|(name, _)| name == "csrf").map(|(_, value)| value);
-    if !is_form || !token.is_some_and(|token| same(&token, &visitor.csrf)) {
-        return Err(refuse(
-            StatusCode::FORBIDDEN,
-            "This form is of another session. Go back, load the page again, and send it once more.",
-        ));
+/// The whole body of a form, which is short and comes at once.
+async fn body_of(site: &Site, body: Body) -> Result<Bytes, Response> {
+    match timeout(site.limits.patience, to_bytes(body, LONGEST_FORM)).await {
+        Ok(Ok(body)) => Ok(body),
+        Ok(Err(_)) => Err(refuse(StatusCode::PAYLOAD_TOO_LARGE, "The form is too long.")),
+        Err(_) => Err(refuse(StatusCode::REQUEST_TIMEOUT, "The form took too long to come.")),
     }
-    Ok(Request::from_parts(parts, Body::from(body)))
+}
+
+/// Whether a form carries the session's token.
+fn has_token(headers: &HeaderMap, form: &[u8], visitor: &Visitor) -> bool {
+    let is_form = text(headers, CONTENT_TYPE.as_str())
+        .is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
+    let token = form_urlencoded::parse(form).find(|(name, _)| name == "csrf").map(|(_, value)| value);
+    is_form && token.is_some_and(|token| same(&token, &visitor.csrf))
 }
 
 /// People are led to the page for it, programs are told.

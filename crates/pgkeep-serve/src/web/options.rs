@@ -4,6 +4,9 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use ipnet::IpNet;
+
+use super::connections::ConnectionLimits;
 use super::oidc::OidcOptions;
 
 /// What the configuration says of it.
@@ -20,14 +23,28 @@ pub struct WebOptions {
     pub oidc: Option<OidcOptions>,
     /// The URL that people reach it under, where a proxy stands before it.
     pub external_url: Option<String>,
+    /// Whose `X-Forwarded-For` says where a request comes from. Without any: a proxy on this machine, where there is an
+    /// external URL.
+    pub trusted_proxies: Vec<IpNet>,
     /// What `/metrics` may be read with, instead of signing in.
     pub metrics_token: Option<String>,
+    /// What one who connects may take.
+    pub limits: ConnectionLimits,
 }
 
 impl WebOptions {
     /// Plain HTTP for everybody on this machine.
     pub fn new(listen: SocketAddr) -> WebOptions {
-        WebOptions { listen, tls: None, users: None, oidc: None, external_url: None, metrics_token: None }
+        WebOptions {
+            listen,
+            tls: None,
+            users: None,
+            oidc: None,
+            external_url: None,
+            trusted_proxies: Vec::new(),
+            metrics_token: None,
+            limits: ConnectionLimits::default(),
+        }
     }
 }
 

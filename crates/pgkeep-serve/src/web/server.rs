@@ -1,6 +1,6 @@
 //! Listens.
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use super::incoming::{Incoming, Peer};
+use super::connections;
 use super::oidc;
 use super::options::WebOptions;
 use super::router::router;
@@ -26,6 +26,7 @@ const FAREWELL: Duration = Duration::from_secs(3);
 /// The server, which answers until it is stopped.
 pub struct Web {
     url: String,
+    address: SocketAddr,
     stop: watch::Sender<bool>,
     thread: JoinHandle<()>,
 }
@@ -58,22 +59,23 @@ impl Web {
             .map_err(system)?;
         let tls = site.certificate.clone().map(tls::config).transpose().map_err(ServeError::Config)?;
         let url = site.url.as_str().trim_end_matches('/').to_owned();
-        let incoming = {
+        let listener = {
             let _entered = runtime.enter();
-            tokio::net::TcpListener::from_std(listener).and_then(|l| Incoming::new(l, tls)).map_err(listen)?
+            tokio::net::TcpListener::from_std(listener).map_err(listen)?
         };
         let (stop, stopped) = watch::channel(false);
         runtime.spawn(oidc::routes::watch(site.clone()));
-        let service = router(site).into_make_service_with_connect_info::<Peer>();
+        let (router, limits) = (router(site), options.limits);
         let serving = async move {
-            let told = |mut stopped: watch::Receiver<bool>| async move {
+            let mut ending = stopped.clone();
+            let patience = async {
                 // That the other end is gone means the same.
-                let _ = stopped.wait_for(|stop| *stop).await;
+                let _ = ending.wait_for(|stop| *stop).await;
+                sleep(FAREWELL).await;
             };
-            let patience = told(stopped.clone());
             tokio::select! {
-                _ = axum::serve(incoming, service).with_graceful_shutdown(told(stopped)) => {}
-                () = async { patience.await; sleep(FAREWELL).await } => {}
+                () = connections::serve(listener, tls, router, limits, stopped) => {}
+                () = patience => {}
             }
         };
         let thread = std::thread::Builder::new().name("web".into());
@@ -83,12 +85,17 @@ impl Web {
                 runtime.shutdown_background();
             })
             .map_err(system)?;
-        Ok(Web { url, stop, thread })
+        Ok(Web { url, address, stop, thread })
     }
 
     /// Where it is.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// What it listens on.
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// Ends it, after what is being answered.

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::incoming::Peer;
+use super::connections::Peer;
 use super::pages;
 use super::router::answer;
 use super::sessions::{Account, LIFETIME};

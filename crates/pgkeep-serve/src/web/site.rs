@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use axum::http::HeaderMap;
 use axum::http::header::{AUTHORIZATION, COOKIE};
+use ipnet::IpNet;
 use jiff::Timestamp;
 use url::Url;
 
 use super::attempts::Attempts;
+use super::connections::ConnectionLimits;
 use super::oidc::Oidc;
 use super::options::WebOptions;
 use super::sessions::{Account, Sessions, random, same};
@@ -34,6 +36,8 @@ pub(super) struct Site {
     pub(super) external: Option<Url>,
     /// Where it is: that, or the address that it listens on.
     pub(super) url: Url,
+    pub(super) limits: ConnectionLimits,
+    trusted_proxies: Vec<IpNet>,
     metrics_token: Option<String>,
     /// What forms carry where nobody signs in.
     csrf: String,
@@ -109,6 +113,8 @@ impl Site {
             certificate,
             external,
             url,
+            limits: options.limits,
+            trusted_proxies: options.trusted_proxies.clone(),
             metrics_token: options.metrics_token.clone(),
             csrf: random().map_err(config)?,
         })
@@ -150,14 +156,26 @@ impl Site {
         given.zip(self.metrics_token.as_deref()).is_some_and(|(given, token)| same(given, token))
     }
 
-    /// Where a request comes from. A proxy on this machine is believed if there is to be one.
+    /// Where a request comes from: the last address before those of trusted proxies.
     pub(super) fn address(&self, peer: SocketAddr, headers: &HeaderMap) -> IpAddr {
-        let forwarded =
-            || headers.get("x-forwarded-for")?.to_str().ok()?.rsplit(',').next()?.trim().parse().ok();
-        match self.external {
-            Some(_) if peer.ip().is_loopback() => forwarded().unwrap_or(peer.ip()),
-            _ => peer.ip(),
+        let is_trusted = |address: &IpAddr| {
+            let address = address.to_canonical();
+            match self.trusted_proxies.is_empty() {
+                true => self.external.is_some() && address.is_loopback(),
+                false => self.trusted_proxies.iter().any(|net| net.contains(&address)),
+            }
+        };
+        // A proxy adds who has asked it at the end; what stands before that is its client's word.
+        let lines = headers.get_all("x-forwarded-for").into_iter().filter_map(|line| line.to_str().ok());
+        let all: Vec<&str> = lines.flat_map(|line| line.split(',')).map(str::trim).collect();
+        let mut address = peer.ip();
+        for before in all.into_iter().rev() {
+            match before.parse() {
+                Ok(before) if is_trusted(&address) => address = before,
+                _ => break,
+            }
         }
+        address
     }
 
     /// Notes who did what.

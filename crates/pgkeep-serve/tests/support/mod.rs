@@ -69,6 +69,11 @@ impl Site {
         Site { shared, inbox: Mutex::new(inbox), acts, url, client, web: Some(web) }
     }
 
+    /// What it listens on.
+    pub fn address(&self) -> std::net::SocketAddr {
+        self.web.as_ref().unwrap().address()
+    }
+
     pub fn get(&self, path: &str) -> Response {
         self.client.get(format!("{}{path}", self.url)).send().unwrap()
     }

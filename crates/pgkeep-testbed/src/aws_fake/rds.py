@@ -39,6 +39,8 @@ class Rds:
         self.quota, self.page = 100, 100
         # What becomes of the next snapshot or copy: "fail" or "vanish" instead of being there in the end.
         self.fates = []
+        # The states that the next restores come to instead of "available".
+        self.restore_ends = []
         # Where restored databases are, as (host, port); the account's keys that cannot be used.
         self.place = ("127.0.0.1", 1)
         self.disabled_keys = []
@@ -87,6 +89,7 @@ class Rds:
         return [s | {"status": self.snapshot_status(s)} for s in self.snapshots.values() if region in (None, s["region"])]
 
     def order_databases(self):
+        self.vanish()
         return [d | {"status": self.status(d)} for d in self.databases.values()]
 
     # States.
@@ -299,3 +302,120 @@ class Rds:
 
     def ModifyDBClusterSnapshotAttribute(self, region, DBClusterSnapshotIdentifier, AttributeName, ValuesToAdd):
         return self.share_snapshot(region, "cluster", DBClusterSnapshotIdentifier, ValuesToAdd)
+
+    # Restores.
+
+    def new_database(self, region, kind, name, source, tags, klass=None, **more):
+        words = KINDS[kind]
+        if (region, kind, name) in self.databases:
+            raise Refused(words["exists"], f"{name} already exists.")
+        end = self.restore_ends.pop(0) if self.restore_ends else "available"
+        self.count += 1
+        self.databases[region, kind, name] = {
+            "name": name, "kind": kind, "region": region, "resource": f"{words['resource_prefix']}{self.count:08X}",
+            "retention": 0, "encrypted": False, "members": [], "cluster": None, "replica_of": None, "endpoint": self.place,
+            "engine": source["engine"], "tags": {t["Key"]: t["Value"] for t in tags or []}, "class": klass,
+            "states": [(self.fake.now, "creating"), (self.later(self.restore_seconds), end)], "asked": more,
+        }
+        return {words["noun"]: self.tell_database(self.databases[region, kind, name])}
+
+    def restorable_snapshot(self, region, kind, name):
+        s = self.snapshot(region, kind, name)
+        if self.snapshot_status(s) != "available":
+            raise Refused(KINDS[kind]["snapshot_state"], f"{name} is not available.")
+        return s
+
+    def restorable_moment(self, region, kind, source, at, latest):
+        d = self.database(region, kind, source)
+        if not d["retention"]:
+            raise Refused("PointInTimeRestoreNotEnabled" if kind == "instance" else "InvalidRestoreFault", "No backups.")
+        if (at is None) != bool(latest):
+            raise Refused("InvalidParameterCombination", "Either a time or the latest.")
+        begin, end = (t.replace(tzinfo=None) for t in self.restorable(d))
+        if at and not begin <= at <= end:
+            raise Refused("InvalidParameterValue", f"{at} is not within the restorable window.")
+        return d
+
+    def RestoreDBInstanceFromDBSnapshot(self, region, DBInstanceIdentifier, DBSnapshotIdentifier, DBInstanceClass=None, Tags=None,
+                                        **more):
+        s = self.restorable_snapshot(region, "instance", DBSnapshotIdentifier)
+        return self.new_database(region, "instance", DBInstanceIdentifier, s, Tags, DBInstanceClass or "db.m5.large", **more)
+
+    def RestoreDBClusterFromSnapshot(self, region, DBClusterIdentifier, SnapshotIdentifier, Engine, Tags=None, **more):
+        s = self.restorable_snapshot(region, "cluster", SnapshotIdentifier)
+        return self.new_database(region, "cluster", DBClusterIdentifier, s, Tags, **more)
+
+    def RestoreDBInstanceToPointInTime(self, region, SourceDBInstanceIdentifier, TargetDBInstanceIdentifier, RestoreTime=None,
+                                       UseLatestRestorableTime=False, DBInstanceClass=None, Tags=None, **more):
+        d = self.restorable_moment(region, "instance", SourceDBInstanceIdentifier, RestoreTime, UseLatestRestorableTime)
+        return self.new_database(region, "instance", TargetDBInstanceIdentifier, d, Tags, DBInstanceClass or d["class"],
+                                 at=RestoreTime, **more)
+
+    def RestoreDBClusterToPointInTime(self, region, SourceDBClusterIdentifier, DBClusterIdentifier, RestoreToTime=None,
+                                      UseLatestRestorableTime=False, Tags=None, **more):
+        d = self.restorable_moment(region, "cluster", SourceDBClusterIdentifier, RestoreToTime, UseLatestRestorableTime)
+        return self.new_database(region, "cluster", DBClusterIdentifier, d, Tags, at=RestoreToTime, **more)
+
+    def CreateDBInstance(self, region, DBInstanceIdentifier, DBInstanceClass, Engine, DBClusterIdentifier, Tags=None, **more):
+        cluster = self.database(region, "cluster", DBClusterIdentifier)
+        made = self.new_database(region, "instance", DBInstanceIdentifier, cluster, Tags, DBInstanceClass, **more)
+        self.databases[region, "instance", DBInstanceIdentifier]["cluster"] = DBClusterIdentifier
+        cluster["members"].append(DBInstanceIdentifier)
+        return made
+
+    def delete_database(self, region, kind, name):
+        d = self.database(region, kind, name)
+        if self.status(d) in ("creating", "deleting") or d["members"]:
+            raise Refused(KINDS[kind]["state"], f"{name} cannot be deleted in this state.")
+        d["states"] = [(self.fake.now, "deleting"), (self.later(300), "gone")]
+        if d["cluster"]:
+            self.databases[region, "cluster", d["cluster"]]["members"].remove(name)
+        return {KINDS[kind]["noun"]: self.tell_database(d)}
+
+    def DeleteDBInstance(self, region, DBInstanceIdentifier, SkipFinalSnapshot=False, DeleteAutomatedBackups=True):
+        if not SkipFinalSnapshot:
+            raise Refused("InvalidParameterCombination", "FinalDBSnapshotIdentifier is required.")
+        return self.delete_database(region, "instance", DBInstanceIdentifier)
+
+    def DeleteDBCluster(self, region, DBClusterIdentifier, SkipFinalSnapshot=False):
+        return self.delete_database(region, "cluster", DBClusterIdentifier)
+
+    # Exports.
+
+    def export_status(self, e):
+        if e["ends"] <= self.fake.now:
+            return "FAILED" if e["fate"] == "fail" else "COMPLETE"
+        return "IN_PROGRESS" if e["began"] < self.fake.now else "STARTING"
+
+    def tell_export(self, e):
+        status = self.export_status(e)
+        told = {"ExportTaskIdentifier": e["name"], "SourceArn": e["source"], "S3Bucket": e["bucket"], "Status": status,
+                "IamRoleArn": e["role"], "KmsKeyId": e["key"], "PercentProgress": 100 if status == "COMPLETE" else
+                int(min(1, (self.fake.now - e["began"]) / (e["ends"] - e["began"])) * 100), "TotalExtractedDataInGB": 3}
+        if e["prefix"]:
+            told["S3Prefix"] = e["prefix"]
+        if status == "FAILED":
+            told["FailureCause"] = "The role cannot write to the bucket."
+        return told
+
+    def StartExportTask(self, region, ExportTaskIdentifier, SourceArn, S3BucketName, IamRoleArn, KmsKeyId, S3Prefix=None,
+                        ExportOnly=None):
+        if (region, ExportTaskIdentifier) in self.exports:
+            raise Refused("ExportTaskAlreadyExists", f"{ExportTaskIdentifier} already exists.")
+        self.need_key(region, KmsKeyId)
+        kind = "cluster" if ":cluster-snapshot:" in SourceArn else "instance"
+        if (region, kind, SourceArn.split(":")[-1]) not in self.snapshots:
+            raise Refused(KINDS[kind]["snapshot_missing"], "No such snapshot.", 404)
+        task = {"name": ExportTaskIdentifier, "source": SourceArn, "bucket": S3BucketName, "role": IamRoleArn, "key": KmsKeyId,
+                "prefix": S3Prefix, "only": ExportOnly, "began": self.fake.now, "ends": self.later(self.export_seconds),
+                "fate": self.fates.pop(0) if self.fates else None}
+        self.exports[region, ExportTaskIdentifier] = task
+        return self.tell_export(task)
+
+    def DescribeExportTasks(self, region, ExportTaskIdentifier):
+        if (region, ExportTaskIdentifier) not in self.exports:
+            raise Refused("ExportTaskNotFound", f"{ExportTaskIdentifier} not found.", 404)
+        return {"ExportTasks": [self.tell_export(self.exports[region, ExportTaskIdentifier])]}
+
+    def order_exports(self):
+        return list(self.exports.values())

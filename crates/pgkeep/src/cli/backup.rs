@@ -29,6 +29,7 @@ use crate::filters::Filters;
 use crate::job::BackupJob;
 use crate::keys::EncryptFlags;
 use crate::notify::NotifyFlags;
+use crate::publish::PublishFlags;
 use crate::rules::RuleFlags;
 use crate::show::{Display, ProgressMode, bytes, count, duration, plural, print, print_json, warn};
 use crate::signals;
@@ -76,6 +77,8 @@ pub(super) struct Options {
     /// instance, daily, flat [default: the configured key, else pgkeep]
     #[arg(long, value_name = "TEMPLATE")]
     key: Option<String>,
+    #[command(flatten)]
+    publish: PublishFlags,
     /// Connections that read data [default: the number of processors, 2 to 8]
     #[arg(long, short)]
     jobs: Option<usize>,
@@ -113,6 +116,16 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
     let cancel = signals::cancel_on_signals().map_err(|e| Failure::usage(format!("signal handlers: {e}")))?;
     if options.databases.len() > 1 && (options.name.is_some() || is_pipe(options)) {
         return Err(Failure::usage("--name and --to - go with one database"));
+    }
+    if options.publish.is_asked()
+        && (options.databases.len() > 1
+            || options.all
+            || is_pipe(options)
+            || options.format == FormatName::Directory)
+    {
+        return Err(Failure::usage(
+            "--publish goes with one database and an archive that is one file in a store",
+        ));
     }
     if is_pipe(options) && options.to.len() > 1 {
         return Err(Failure::usage("--to - goes alone: standard output is no store"));
@@ -275,6 +288,7 @@ fn one(options: &Options, target: &Target<'_>, config: &Config, cancel: &Cancel)
         return told_pipe(options, &report, began.elapsed());
     }
     let (stores, patience) = (open_stores(options, config)?, stall_timeout(options)?);
+    options.publish.check(&stores)?;
     let key = key_template(options)?;
     let name = safe_name(options.name.as_deref().or(target.name).unwrap_or(&info.database));
     let manifest = {
@@ -312,12 +326,13 @@ fn standard_output(e: std::io::Error) -> Failure {
     Failure::new(Exit::Failed, "failed", format!("standard output: {e}"))
 }
 
-/// Tells of the backup; it is a failure of its own kind where a copy is missing.
+/// Publishes the backup and tells of it; it is a failure of its own kind where a copy is missing.
 fn told(options: &Options, stores: &[Store], manifest: &Manifest, took: Duration) -> Result<()> {
     let (rows, text) = manifest.dump.totals();
-    let degraded = degraded(manifest);
     let has_copy = |s: &&Store| manifest.copies.iter().all(|c| c.store != s.url() || c.failed.is_none());
     let copies: Vec<&Store> = stores.iter().filter(has_copy).collect();
+    let published = options.publish.run(&copies, manifest);
+    let degraded = degraded(manifest).or(published.as_ref().err().cloned());
     let urls: Vec<String> = copies.iter().map(|s| archive_url(s, &manifest.object.key)).collect();
     let manifest_key = manifest.backup_id().manifest_key(&manifest.name);
     if options.json {
@@ -328,6 +343,7 @@ fn told(options: &Options, stores: &[Store], manifest: &Manifest, took: Duration
             "database": manifest.dump.database.name,
             "url": urls.first(),
             "manifest_url": copies.first().map(|s| s.url_of(&manifest_key)),
+            "published": published.as_ref().ok().and_then(|urls| urls.first()),
             "copies": manifest.copies,
             "size": manifest.size(),
             "sha256": manifest.object.sha256,
@@ -359,6 +375,9 @@ fn told(options: &Options, stores: &[Store], manifest: &Manifest, took: Duration
     }
     for url in &urls {
         print(format!("  archive   {url}"));
+    }
+    for url in published.iter().flatten() {
+        print(format!("  published {url}"));
     }
     print(format!(
         "  size      {} ({} of rows, {}, ratio {:.1})",

@@ -120,6 +120,15 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
 }
 
 fn drill(options: &Options, words: &str, config: &Config, cancel: &Cancel) -> Result<()> {
+    let found = find(options, words, config)?;
+    let kept = found.manifest.as_ref().and_then(|manifest| config.kept_as(&manifest.name));
+    // An id, or the name under which a backup is kept, says only now whose options count.
+    let own = kept.map(|name| parse_with(&config.settings_of(Some(name)))).transpose()?;
+    let options = match own.as_ref().map(|own| &own.command) {
+        Some(Command::Drill(own)) => own,
+        _ => options,
+    };
+    let found = found.with_keys(&options.keys);
     let into =
         options.into.as_deref().map(|into| connect::target(into, &options.password, config)).transpose()?;
     let key = options.drill_key.as_deref().map(record::drill_key).transpose()?;
@@ -128,7 +137,6 @@ fn drill(options: &Options, words: &str, config: &Config, cancel: &Cancel) -> Re
     if jobs == 0 || jobs > 256 {
         return Err(Failure::usage(format!("--jobs {jobs}: from 1 to 256")));
     }
-    let found = find(options, words, config)?.with_keys(&options.keys);
     let progress = Arc::new(Progress::new());
     if let Some(m) = &found.manifest {
         progress.bytes_expected.store(m.dump.totals().1, Ordering::Relaxed);

@@ -60,7 +60,16 @@ pub(in crate::cli) fn parse_alone(command: &str, settings: &Settings) -> Result<
 
 /// Whether every command that can be configured takes these settings.
 pub(super) fn try_settings(settings: &Settings) -> Result<()> {
-    for words in [&["create", "x"][..], &["list", "x"], &["status", "x"], &["prune", "x"], &["copy", "x"]] {
+    for words in [
+        &["create", "x"][..],
+        &["list", "x"],
+        &["status", "x"],
+        &["prune", "x"],
+        &["copy", "x"],
+        &["export", "x"],
+        &["restore", "x", "--as", "y"],
+        &["remove", "x"],
+    ] {
         let words = ["pgkeep", "rds", "snapshot"].iter().chain(words).map(Into::into).collect();
         parse_words(words, settings)?;
     }

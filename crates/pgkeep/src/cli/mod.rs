@@ -14,6 +14,7 @@ mod format;
 mod hold;
 mod init;
 mod key;
+mod lambda;
 pub(crate) mod layers;
 mod list;
 mod notify;
@@ -109,6 +110,8 @@ enum Command {
     Vault(vault::Options),
     /// Try the channels by which people are told
     Notify(notify::Options),
+    /// Make the package of the AWS Lambda function
+    Lambda(lambda::Options),
     /// Print shell completions
     Completions(completions::Options),
     /// Print the manual page
@@ -159,6 +162,7 @@ fn wants_json(command: &Command) -> bool {
         Command::Serve(o) => o.json,
         Command::Status(o) => o.json,
         Command::Vault(o) => o.json(),
+        Command::Lambda(o) => o.json(),
         Command::User(_)
         | Command::Role(_)
         | Command::Init(_)
@@ -177,6 +181,7 @@ fn layered(cli: Cli) -> Result<(Cli, Config)> {
         | Command::Man
         | Command::Init(_)
         | Command::Config(_)
+        | Command::Lambda(_)
         | Command::Status(_) => {
             return Ok((cli, Config::default()));
         }
@@ -233,6 +238,7 @@ fn run(cli: Cli, config: &Config) -> Result<()> {
         Command::Role(options) => role::run(&options, config),
         Command::Init(options) => init::run(&options),
         Command::Config(options) => config::run(&options, cli.config.as_deref()),
+        Command::Lambda(options) => lambda::run(&options),
         Command::Completions(options) => completions::run(&options),
         Command::Man => completions::man(),
     }

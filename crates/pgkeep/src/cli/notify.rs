@@ -24,7 +24,7 @@ enum Action {
         /// The channel [default: each that is configured]
         name: Option<String>,
         /// What is to have happened: started, success, failure, recovered, overdue, drill-failed, retention-blocked,
-        /// copy-degraded
+        /// copy-degraded, reload-failed
         #[arg(long, default_value = "failure")]
         event: String,
         /// Print JSON, one line for each channel

@@ -2,9 +2,12 @@
 
 mod copy;
 mod create;
+mod export;
 mod list;
 mod place;
 mod prune;
+mod remove;
+mod restore;
 mod status;
 mod watch;
 
@@ -39,6 +42,12 @@ enum Action {
     List(list::Options),
     /// Copy snapshots that another region lacks
     Copy(copy::Options),
+    /// Have RDS export a snapshot to S3, for archives
+    Export(export::Options),
+    /// Restore into a new instance or cluster, from a snapshot or to a point in time; drill it there, and remove it
+    Restore(Box<restore::Options>),
+    /// Delete an instance or cluster that `restore` has made
+    Remove(remove::Options),
     /// Delete snapshots of pgkeep's that no retention rule keeps
     Prune(prune::Options),
     /// Tell how databases are kept: automated backups, newest snapshot, what is wrong
@@ -52,6 +61,9 @@ impl Options {
             Action::Create(o) => o.json,
             Action::List(o) => o.json,
             Action::Copy(o) => o.json,
+            Action::Export(o) => o.json,
+            Action::Restore(o) => o.json,
+            Action::Remove(o) => o.json,
             Action::Prune(o) => o.json,
             Action::Status(o) => o.json,
         }
@@ -64,6 +76,9 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
         Action::Create(options) => create::run(options, config),
         Action::List(options) => list::run(options, config),
         Action::Copy(options) => copy::run(options, config),
+        Action::Export(options) => export::run(options, config),
+        Action::Restore(options) => restore::run(options, config),
+        Action::Remove(options) => remove::run(options, config),
         Action::Prune(options) => prune::run(options, config),
         Action::Status(options) => status::run(options, config),
     }

@@ -85,6 +85,9 @@ pub(super) fn run(options: &Options, named: Option<&Path>) -> Result<()> {
     let fleet = shared.fleet();
     let databases = plural(fleet.members.len() as u64, "database");
     let scheduled = fleet.tasks.iter().filter(|t| t.schedule.is_some()).count() as u64;
+    for name in fleet.unscheduled() {
+        tracing::warn!(database = name, "it has no schedule: nothing backs it up by itself");
+    }
     let watchers = options.watch.watchers(telemetry, &channels, &shared, &state)?;
     tracing::info!("serving {databases}, {}", plural(scheduled, "scheduled task"));
     let web = options.web.options(&Config::load(named)?)?;

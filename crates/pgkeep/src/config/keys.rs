@@ -77,8 +77,8 @@ pub(crate) fn names(command: &str, arg: &Arg) -> Vec<String> {
 /// The key of an option of a command.
 pub(crate) fn key_of(command: &str, heading: Option<&str>, long: &str) -> String {
     let key = long.replace('-', "_");
-    let is_of_all =
-        matches!(long, "json" | "progress" | "notify" | "time-zone") || heading == Some("Password");
+    let is_of_all = matches!(long, "json" | "progress" | "notify" | "time-zone" | "drill-check")
+        || heading == Some("Password");
     if command == RDS && !is_of_all { format!("{RDS}_{key}") } else { key }
 }
 

@@ -8,6 +8,7 @@ pub(crate) mod schema;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use pgkeep_keep::safe_name;
 use pgkeep_store::Store;
 
 use crate::connect::PasswordSource;
@@ -98,6 +99,16 @@ impl Config {
             overlay(&mut all, &entry.settings);
         }
         all
+    }
+
+    /// The database's entry whose backups are kept under this name: its own, or one below a server's.
+    pub(crate) fn kept_as(&self, kept: &str) -> Option<&str> {
+        let is_its = |name: &str| {
+            let set = self.settings_of(Some(name)).remove("name");
+            let own = safe_name(set.as_ref().and_then(|v| v.first()).map_or(name, String::as_str));
+            kept.strip_prefix(&own).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        self.databases.keys().map(String::as_str).find(|name| is_its(name))
     }
 
     /// What says something for this database's backups in this store: the store's entry first, then the database's.

@@ -36,22 +36,50 @@ pub(crate) fn is_place(words: &str) -> bool {
 /// # Errors
 /// Words or a configuration that make no sense; what AWS, a command or a file said instead of giving a password.
 pub(crate) fn target<'c>(words: &'c str, flags: &PasswordFlags, config: &'c Config) -> Result<Target<'c>> {
-    let entry = config.databases.get_key_value(words);
-    let name = entry.map(|(name, _)| name.as_str());
-    let url = match entry {
-        Some((name, d)) => {
-            let url = d.url.as_deref().unwrap_or("postgres://");
-            expand(url, &format!("the URL of database \"{name}\""))?
-        }
-        None if is_place(words) => words.to_owned(),
-        None => return Err(config.unknown_database(words)),
+    let said = said(words, config)?;
+    let source = flags.source()?.or(said.source);
+    let info = connection(&said.url, source.as_ref(), flags.region.as_deref())?;
+    Ok(Target { name: said.name, info })
+}
+
+/// The database of these words as a restore of RDS's has brought it back under another name, at another place: user, password and
+/// database are the same.
+///
+/// # Errors
+/// As [`target`].
+pub(crate) fn restored(
+    words: &str,
+    config: &Config,
+    region: &str,
+    name: &str,
+    place: (&str, u16),
+) -> Result<ConnInfo> {
+    let said = said(words, config)?;
+    if rds::is_rds(&said.url) {
+        return connection(&rds::renamed(&said.url, name), said.source.as_ref(), Some(region));
+    }
+    let info = connection(&said.url, said.source.as_ref(), Some(region))?;
+    Ok(ConnInfo { host: place.0.to_owned(), port: place.1, hostaddr: None, others: Vec::new(), ..info })
+}
+
+/// What words and configuration say of a database.
+struct Said<'c> {
+    name: Option<&'c str>,
+    url: String,
+    source: Option<PasswordSource>,
+}
+
+fn said<'c>(words: &str, config: &'c Config) -> Result<Said<'c>> {
+    let Some((name, entry)) = config.databases.get_key_value(words) else {
+        return match is_place(words) {
+            true => Ok(Said { name: None, url: words.to_owned(), source: None }),
+            false => Err(config.unknown_database(words)),
+        };
     };
-    let configured = entry.and_then(|(name, d)| {
-        Some(d.password.as_ref()?.expanded(&format!("the password of database \"{name}\"")))
-    });
-    let source = flags.source()?.map(Ok).or(configured).transpose()?;
-    let info = connection(&url, source.as_ref(), flags.region.as_deref())?;
-    Ok(Target { name, info })
+    let url =
+        expand(entry.url.as_deref().unwrap_or("postgres://"), &format!("the URL of database \"{name}\""))?;
+    let source = entry.password.as_ref().map(|p| p.expanded(&format!("the password of database \"{name}\"")));
+    Ok(Said { name: Some(name), url, source: source.transpose()? })
 }
 
 /// Asks a source for a secret that is no database's; `place` is named when a variable of the source is not set.

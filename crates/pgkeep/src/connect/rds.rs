@@ -31,6 +31,15 @@ struct Named {
     rest: Vec<(String, String)>,
 }
 
+/// The same words for another instance or cluster, which is in the region that the caller names.
+pub(super) fn renamed(words: &str, name: &str) -> String {
+    let (place, query) = words.split_once('?').unwrap_or((words, ""));
+    let text = place.strip_prefix("rds:").unwrap_or(place).trim_start_matches("//");
+    let database = text.split_once('/').map(|(_, database)| format!("/{database}")).unwrap_or_default();
+    let query: Vec<&str> = query.split('&').filter(|p| !p.is_empty() && !p.starts_with("region=")).collect();
+    format!("rds:{name}{database}?{}", query.join("&"))
+}
+
 /// The instance or cluster that such words name, and its region where they say it.
 ///
 /// # Errors
@@ -110,6 +119,13 @@ mod tests {
         );
         assert_eq!(named.rest, [("user".into(), "app".into()), ("sslmode".into(), "require".into())]);
         assert_eq!(parse("rds:shop").unwrap(), Named { name: "shop".into(), ..Named::default() });
+    }
+
+    #[test]
+    fn another_instance_is_connected_to_in_the_same_way() {
+        let words = renamed("rds:shop/orders?region=eu-central-1&user=app&auth=iam", "shop-drill");
+        assert_eq!(words, "rds:shop-drill/orders?user=app&auth=iam");
+        assert_eq!(parse(&renamed("rds:arn:aws:rds:x:1:db:shop", "new")).unwrap().name, "new");
     }
 
     #[test]

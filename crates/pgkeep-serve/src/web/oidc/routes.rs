@@ -13,7 +13,7 @@ use tokio::time::sleep;
 
 use super::trip::{LIFETIME, Trip};
 use super::{Oidc, Person};
-use crate::web::incoming::Peer;
+use crate::web::connections::Peer;
 use crate::web::pages;
 use crate::web::sessions::{Account, same};
 use crate::web::sign_in::{Going, own_path, session_cookie};

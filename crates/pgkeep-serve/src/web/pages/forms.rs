@@ -41,6 +41,18 @@ impl<'b> Begin<'b> {
     }
 }
 
+/// The button that reads the configuration anew.
+pub(super) fn reload(visitor: &Visitor) -> Markup {
+    html! {
+        @if visitor.may_order() {
+            form method="post" action="/orders/reload" {
+                input type="hidden" name="csrf" value=(visitor.csrf);
+                button { "Read the configuration again" }
+            }
+        }
+    }
+}
+
 /// The button that stops a run.
 pub(super) fn stop(visitor: &Visitor, run: &str) -> Markup {
     html! {

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use maud::{Markup, html};
 
-use super::forms::Begin;
+use super::forms::{Begin, reload};
 use super::layout::{Place, page};
 use super::words::{about, ago, severity};
 use super::{Answer, path, progress, spark};
@@ -43,6 +43,7 @@ pub(crate) fn show(site: &Site, visitor: &Visitor) -> Answer {
                     tbody { @for health in &all { (row(health, visitor, now)) } }
                 }
             }
+            (reload(visitor))
         }
     };
     Ok(page(visitor, Place::Overview, "Overview", &body))

@@ -78,7 +78,12 @@ pub(in crate::cli) fn is_on_rds(name: &str, config: &Config) -> bool {
     config.databases.get(name).is_some_and(|d| named(&d.settings) || d.url.as_deref().is_some_and(is_rds))
 }
 
-fn place(name: &str, config: &Config, flags: &impl Fn(&Action) -> Option<&PlaceFlags>) -> Result<Place> {
+/// The one that was named.
+pub(super) fn place(
+    name: &str,
+    config: &Config,
+    flags: &impl Fn(&Action) -> Option<&PlaceFlags>,
+) -> Result<Place> {
     let entry = config.databases.get(name);
     let action = super::action_with(&config.settings_of(entry.map(|_| name)))?;
     let flags = flags(&action).cloned().unwrap_or_default();

@@ -1,15 +1,16 @@
 //! The dashboard's options.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::Args;
+use ipnet::IpNet;
 use pgkeep_serve::web::WebOptions;
 
 use super::oidc::OidcFlags;
 use crate::config::Config;
 use crate::config::keys::DAEMON;
-use crate::failure::{Failure, Result};
+use crate::failure::{self, Failure};
 
 /// The word for no dashboard.
 const NONE: &str = "none";
@@ -33,6 +34,10 @@ pub(super) struct WebFlags {
     /// The URL that people reach the dashboard under, where a proxy stands before it
     #[arg(long, value_name = "URL")]
     external_url: Option<String>,
+    /// A proxy whose X-Forwarded-For is believed, by address or network such as 10.0.0.0/8 [default: one on this machine,
+    /// where there is an --external-url]
+    #[arg(long, value_name = "NETWORK", value_parser = network)]
+    trusted_proxy: Vec<IpNet>,
     /// A file with a token that /metrics may be read with, instead of signing in
     #[arg(long, value_name = "FILE")]
     metrics_token_file: Option<PathBuf>,
@@ -42,7 +47,7 @@ pub(super) struct WebFlags {
 
 impl WebFlags {
     /// What is asked for; nothing where no dashboard is wanted.
-    pub(super) fn options(&self, config: &Config) -> Result<Option<WebOptions>> {
+    pub(super) fn options(&self, config: &Config) -> failure::Result<Option<WebOptions>> {
         if self.listen == NONE {
             return Ok(None);
         }
@@ -62,12 +67,19 @@ impl WebFlags {
             }
         });
         Ok(Some(WebOptions {
-            listen,
             tls: self.tls_cert.clone().zip(self.tls_key.clone()),
             users: self.users.clone(),
             oidc: self.oidc.options(config)?,
             external_url: self.external_url.clone(),
+            trusted_proxies: self.trusted_proxy.clone(),
             metrics_token: token.transpose()?,
+            ..WebOptions::new(listen)
         }))
     }
+}
+
+/// A network, or one address of it.
+fn network(text: &str) -> Result<IpNet, String> {
+    let one = || text.parse::<IpAddr>().map(IpNet::from);
+    text.parse().or_else(|_| one()).map_err(|_| "an address, or a network such as 10.0.0.0/8".to_owned())
 }
