@@ -26,7 +26,7 @@ const STEP: i32 = 10;
 /// How long may be waited.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Waiting")]
-pub(super) struct WaitFlags {
+pub(super) struct PaceFlags {
     /// One that is not done within this fails; what AWS does goes on
     #[arg(long, value_name = "TIME", default_value = "24h")]
     completion_window: String,
@@ -38,7 +38,7 @@ pub(super) struct WaitFlags {
     progress: ProgressMode,
 }
 
-impl WaitFlags {
+impl PaceFlags {
     /// How long it may take in all; nothing for 0.
     pub(super) fn completion_window(&self) -> Result<Option<SignedDuration>> {
         length("--completion-window", &self.completion_window)

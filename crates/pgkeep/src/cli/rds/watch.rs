@@ -4,7 +4,7 @@ use clap::Args;
 use pgkeep_engine::Cancel;
 use pgkeep_snapshots::{Pace, Windows};
 
-use crate::cli::wait::{WaitFlags as Waiting, length};
+use crate::cli::wait::{PaceFlags, length};
 use crate::failure::Result;
 
 /// How long may be waited.
@@ -15,7 +15,7 @@ pub(super) struct WaitFlags {
     #[arg(long, value_name = "TIME", default_value = "1h")]
     start_window: String,
     #[command(flatten)]
-    waiting: Waiting,
+    waiting: PaceFlags,
 }
 
 impl WaitFlags {

@@ -4,7 +4,7 @@ use clap::Parser;
 use pgkeep_vault::{Changes, Observed, Step};
 use serde_json::json;
 
-use super::super::wait::WaitFlags;
+use super::super::wait::PaceFlags;
 use super::Wanted;
 use crate::config::Config;
 use crate::failure::{Exit, Failure, Result};
@@ -29,7 +29,7 @@ pub(super) struct Options {
     #[arg(long, value_name = "VAULT")]
     lock_for_good: Option<String>,
     #[command(flatten)]
-    wait: WaitFlags,
+    wait: PaceFlags,
     /// Print the result as JSON
     #[arg(long)]
     pub(super) json: bool,

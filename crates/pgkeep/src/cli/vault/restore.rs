@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use pgkeep_vault::{RestoreTarget, When, metadata};
 use serde_json::json;
 
-use super::super::wait::WaitFlags;
+use super::super::wait::PaceFlags;
 use super::{Wanted, token};
 use crate::config::Config;
 use crate::config::keys::THIS_RUN;
@@ -50,7 +50,7 @@ pub(super) struct Options {
     #[arg(long)]
     no_wait: bool,
     #[command(flatten)]
-    wait: WaitFlags,
+    wait: PaceFlags,
     /// Print the result as JSON
     #[arg(long)]
     pub(super) json: bool,

@@ -4,7 +4,7 @@ use clap::Parser;
 use pgkeep_cloud::backup::Lifecycle;
 use serde_json::json;
 
-use super::super::wait::WaitFlags;
+use super::super::wait::PaceFlags;
 use super::{Wanted, token};
 use crate::config::Config;
 use crate::failure::{Failure, Result};
@@ -22,7 +22,7 @@ pub(super) struct BackupOptions {
     #[arg(long)]
     no_wait: bool,
     #[command(flatten)]
-    wait: WaitFlags,
+    wait: PaceFlags,
     /// Print the result as JSON
     #[arg(long)]
     pub(super) json: bool,
@@ -43,7 +43,7 @@ pub(super) struct CopyOptions {
     #[arg(long)]
     no_wait: bool,
     #[command(flatten)]
-    wait: WaitFlags,
+    wait: PaceFlags,
     /// Print the result as JSON
     #[arg(long)]
     pub(super) json: bool,
