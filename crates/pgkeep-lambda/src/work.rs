@@ -70,6 +70,10 @@ impl Invocation<'_> {
         if ask.words.first().is_some_and(|w| w == "backup") {
             command.args(["--max-duration", &format!("{}s", left.as_secs().max(1))]);
         }
+        // What RDS has begun then goes on, and the next try of the event takes it up.
+        if ask.words.starts_with(&["rds", "snapshot", "create"].map(str::to_owned)) {
+            command.args(["--completion-window", &format!("{}s", left.as_secs().max(1))]);
+        }
         let mut done = match self.result(command, ask) {
             Ok((result, code)) => Done::of(ask, result, code),
             Err(e) => Done::failed(ask, "system", &format!("starting pgkeep: {e}")),
