@@ -55,7 +55,10 @@ fn people_sign_in_at_the_configured_provider() {
     curl(&jar, &["--request", "PUT", "--json", claims, &user]);
     let (_, told) = curl(&jar, &[&format!("{site}/sign-in/oidc?next=/runs")]);
     let wanted = told.strip_prefix("303 ").unwrap();
-    assert!(wanted.starts_with(&provider.issuer) && wanted.contains("scope=openid+profile+email+address"), "{wanted}");
+    assert!(
+        wanted.starts_with(&provider.issuer) && wanted.contains("scope=openid+profile+email+address"),
+        "{wanted}"
+    );
     let (_, told) = curl(&jar, &["--data", "sub=ann", wanted]);
     let back = told.strip_prefix("302 ").unwrap();
     assert!(back.starts_with(&format!("{site}/sign-in/oidc/callback?")), "{back}");
