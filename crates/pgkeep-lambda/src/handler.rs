@@ -12,6 +12,7 @@ use crate::environment::{Environment, Kept};
 use crate::event::{EventError, Part, Sources};
 use crate::fan_out::FanOut;
 use crate::fargate::Fargate;
+use crate::log::Level;
 use crate::metrics;
 use crate::work::Invocation;
 
@@ -60,6 +61,7 @@ pub(crate) fn handle(
                 request,
                 deadline,
                 estimate: environment.get("PGKEEP_ESTIMATE") != Some("false"),
+                level: Level::of_word(environment.get("PGKEEP_LOG_LEVEL")),
                 event: part.event,
                 fargate: fargate.as_ref(),
             };

@@ -10,6 +10,7 @@ pub mod event;
 mod fan_out;
 mod fargate;
 mod handler;
+mod log;
 mod metrics;
 pub mod package;
 mod work;

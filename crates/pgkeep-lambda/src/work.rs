@@ -5,11 +5,12 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::answer::Done;
 use crate::event::Ask;
 use crate::fargate::Fargate;
+use crate::log::{self, Level};
 
 /// What a command leaves of the invocation's time for its own end and for the answer: a stopped upload has to be
 /// aborted at the store.
@@ -32,6 +33,8 @@ pub(crate) struct Invocation<'i> {
     pub deadline: Option<SystemTime>,
     /// Whether a backup is estimated before it begins.
     pub estimate: bool,
+    /// What goes into the log.
+    pub(crate) level: Level,
     /// The event that all of it comes from.
     pub(crate) event: &'i Value,
     /// Where databases go that are too big for this.
@@ -142,7 +145,9 @@ impl Invocation<'_> {
     }
 
     fn log(&self, ask: &Ask, line: &str) {
-        eprintln!("{}", json!({ "requestId": self.request, "database": ask.name, "message": line }));
+        if let Some(line) = log::line(self.level, self.request, &ask.name, line) {
+            eprintln!("{line}");
+        }
     }
 
     /// Seconds that a backup probably takes, by a sample; nothing where it could not be told.

@@ -74,6 +74,9 @@ fn a_schedule_writes_scripts_for_psql_by_day_and_a_warm_container_does_it_again(
         &target.url(),
     ]));
     compare_databases(&source, &target).unwrap();
+    let own = Database::create(&server, "own");
+    support::restore(&format!("file://{script}"), &own, &[]);
+    compare_databases(&source, &own).unwrap();
 }
 
 #[test]
