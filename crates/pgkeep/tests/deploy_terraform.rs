@@ -48,6 +48,7 @@ fn several_databases_every_three_hours_as_the_deployment_guide_has_it() {
     let bucket = S3::from_env().create_bucket("postgres-backup");
     let variables = |aws: &Aws| {
         let subnet = ask(aws, "client('ec2').describe_subnets()['Subnets'][0]['SubnetId']");
+        let group = ask(aws, "client('ec2').describe_security_groups()['SecurityGroups'][0]['GroupId']");
         format!(
             r#"
         databases = [{{
@@ -57,7 +58,7 @@ fn several_databases_every_three_hours_as_the_deployment_guide_has_it() {
         }}]
         fargate = {{
           image = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/pgkeep:1", subnet_ids = [{}]
-          security_group_ids = ["sg-1"], databases = ["{}"]
+          security_group_ids = [{}], databases = ["{}"]
         }}
         backup_bucket_name  = "{}"
         alarm_sns_topic_arn = "arn:aws:sns:eu-central-1:123456789012:backup-alerts"
@@ -68,6 +69,7 @@ fn several_databases_every_three_hours_as_the_deployment_guide_has_it() {
             server.port(),
             big.name(),
             subnet,
+            group,
             big.name(),
             bucket.name()
         )

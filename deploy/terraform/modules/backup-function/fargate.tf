@@ -45,6 +45,7 @@ resource "aws_ecs_task_definition" "this" {
     name      = "pgkeep"
     image     = var.fargate.image
     essential = true
+    memory    = var.fargate.memory
     # Nothing is kept on disk.
     readonlyRootFilesystem = true
     # A backup that is stopped removes what it has written.

@@ -62,6 +62,10 @@ resource "aws_lambda_function" "this" {
       error_message = "Give either package_file or image_uri."
     }
     precondition {
+      condition     = var.fan_out == 0 || var.reserved_concurrency == -1 || var.reserved_concurrency > var.fan_out
+      error_message = "fan_out needs a reserved_concurrency of one more than itself: the invocation that waits is one."
+    }
+    precondition {
       condition     = !local.in_vpc || length(var.security_group_ids) > 0
       error_message = "subnet_ids need security_group_ids."
     }

@@ -137,6 +137,15 @@ run "subnets_need_security_groups" {
   expect_failures = [aws_lambda_function.this]
 }
 
+run "fan_out_needs_room" {
+  command = plan
+  variables {
+    fan_out              = 2
+    reserved_concurrency = 2
+  }
+  expect_failures = [aws_lambda_function.this]
+}
+
 run "values_that_make_no_sense_are_refused" {
   command = plan
   variables {
