@@ -42,7 +42,7 @@ fn checkov_finds_nothing_that_is_not_explained() {
 
 #[test]
 fn several_databases_every_three_hours_as_the_deployment_guide_has_it() {
-    let (server, source) = (Server::major(17), support::shop::shop(17));
+    let (server, source) = (Server::major(18), support::shop::shop(18));
     let big = Database::create(&server, "big");
     big.psql("create table t as select generate_series(1, 1000) as i");
     let bucket = S3::from_env().create_bucket("postgres-backup");
