@@ -64,7 +64,11 @@ impl Account {
             let response = request.body(call.body).send().await.map_err(unanswered)?;
             let (status, headers) = (response.status(), response.headers().clone());
             let body = response.text().await.map_err(unanswered)?;
-            if status.is_success() { Ok(Answer { headers, body }) } else { Err(refused(&asked, &headers, &body)) }
+            if status.is_success() {
+                Ok(Answer { headers, body })
+            } else {
+                Err(refused(&asked, &headers, &body))
+            }
         })
     }
 

@@ -154,7 +154,8 @@ impl Asked<'_> {
             | "DBSubnetGroupNotFoundFault"
             | "DBParameterGroupNotFound"
             | "DBClusterParameterGroupNotFound"
-            | "ExportTaskNotFound" => new(CloudErrorKind::NotFound).hint(
+            | "ExportTaskNotFound"
+            | "NoSuchEntity" => new(CloudErrorKind::NotFound).hint(
                 "check the name, the region, and with `aws sts get-caller-identity` that the credentials are of the right account",
             ),
             _ => new(CloudErrorKind::Other),

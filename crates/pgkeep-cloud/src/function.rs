@@ -21,14 +21,19 @@ impl Account {
     /// # Errors
     /// Not allowed, not reached; `Throttled` where it did not begin, `Late` where it goes on without us.
     pub fn invoke(&self, function: &str, event: &str, within: Duration) -> Result<Invoked> {
-        let asked =
-            Asked { what: format!("function {function} in {}", self.region), action: "lambda:InvokeFunction" };
+        let asked = Asked {
+            what: format!("function {function} in {}", self.region),
+            action: "lambda:InvokeFunction",
+        };
         let answer = self.call(
             asked,
             Call {
                 service: "lambda",
                 path: format!("/2015-03-31/functions/{function}/invocations"),
-                headers: vec![("x-amz-invocation-type", "RequestResponse"), ("content-type", "application/json")],
+                headers: vec![
+                    ("x-amz-invocation-type", "RequestResponse"),
+                    ("content-type", "application/json"),
+                ],
                 body: event.to_owned(),
                 within,
             },

@@ -1,11 +1,12 @@
-//! What AWS knows about databases (secrets, parameters, IAM tokens, RDS instances and Aurora clusters with their snapshots), and where it is told
-//! about them: SNS, SES, CloudWatch.
+//! What AWS knows about databases (secrets, parameters, IAM tokens, RDS instances and Aurora clusters with their snapshots,
+//! AWS Backup), and where it is told about them: SNS, SES, CloudWatch.
 //!
 //! Blocking calls over the AWS SDK. Credentials come from its whole chain (environment, profiles, SSO, web identity,
 //! container and instance roles), the region from the caller or that chain, and `AWS_ENDPOINT_URL` or
 //! `AWS_ENDPOINT_URL_<SERVICE>` leads to another endpoint.
 
 mod account;
+pub mod backup;
 mod call;
 mod error;
 mod function;
@@ -13,6 +14,7 @@ mod message;
 mod metrics;
 mod parameter;
 mod rds;
+mod request;
 mod runtime;
 mod secret;
 mod task;

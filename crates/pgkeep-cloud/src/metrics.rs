@@ -65,18 +65,17 @@ impl Account {
     }
 }
 
-/// What became of a backup: successes, failures and durations come without the dimension `Database`, too, for alarms about all
-/// of them.
+/// What became of a backup: successes, failures and durations come without the dimensions, too, for alarms about all of
+/// them.
 pub fn backup_metrics(
-    database: Option<&str>,
+    dimensions: &[(&'static str, String)],
     good: bool,
     seconds: Option<f64>,
     size: Option<f64>,
     rows: Option<f64>,
     at: SystemTime,
 ) -> Vec<Metric> {
-    let dimensions: Vec<_> = database.iter().map(|name| ("Database", (*name).to_owned())).collect();
-    let metric = |name, unit, value| Metric { name, unit, value, dimensions: dimensions.clone(), at };
+    let metric = |name, unit, value| Metric { name, unit, value, dimensions: dimensions.to_vec(), at };
     let count = |is: bool| if is { 1.0 } else { 0.0 };
     let mut metrics = vec![
         metric("BackupSuccess", Unit::Count, count(good)),

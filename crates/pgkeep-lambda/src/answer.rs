@@ -1,7 +1,7 @@
 //! What the function answers: one result for each database.
 
-use serde_json::{Map, Value, json};
 use pgkeep_cloud::Invoked;
+use serde_json::{Map, Value, json};
 
 use crate::event::Ask;
 

@@ -301,6 +301,14 @@ mod tests {
         );
         let drill = with(json!({ "command": "prune", "databases": ["shop"] }), &[], &[]).unwrap();
         assert_eq!(lines(&drill), ["prune shop"]);
+        // RDS makes several at once, and one command waits for all.
+        let options = json!({ "prune": true, "tag": ["a=b", "c=d"] });
+        let event = json!({ "command": "rds snapshot create", "options": options });
+        let create = with(event, &[], &["shop", "crm"]).unwrap();
+        assert_eq!(lines(&create), ["rds snapshot create shop crm --prune --tag a=b --tag c=d"]);
+        assert_eq!(create[0].name, "shop, crm");
+        let prune = with(json!({ "command": "rds snapshot prune" }), &[], &["shop", "crm"]).unwrap();
+        assert_eq!(lines(&prune), ["rds snapshot prune shop", "rds snapshot prune crm"]);
     }
 
     #[test]

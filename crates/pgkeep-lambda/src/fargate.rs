@@ -75,7 +75,9 @@ impl Fargate {
         }
         let part = Part { event, only: Some(&ask.name) }.to_event();
         if part.len() > LONGEST_EVENT {
-            return Err("the event is too long for a task's environment\n  hint: name the database alone".into());
+            return Err(
+                "the event is too long for a task's environment\n  hint: name the database alone".into()
+            );
         }
         let token = Sha256::digest(format!("{request}/{}", ask.name));
         let task = Task {
@@ -98,7 +100,8 @@ mod tests {
         assert!(of(&[("PGKEEP_FARGATE", "always")]).unwrap().is_none());
         let told = of(&[("PGKEEP_FARGATE_TASK_DEFINITION", "t")]).unwrap_err().to_string();
         assert!(told.contains("PGKEEP_FARGATE_SUBNETS"), "{told}");
-        let base = [("PGKEEP_FARGATE_TASK_DEFINITION", "t"), ("PGKEEP_FARGATE_SUBNETS", "subnet-1, subnet-2")];
+        let base =
+            [("PGKEEP_FARGATE_TASK_DEFINITION", "t"), ("PGKEEP_FARGATE_SUBNETS", "subnet-1, subnet-2")];
         let with = |when| of(&[base[0], base[1], ("PGKEEP_FARGATE", when)]).unwrap().unwrap();
         assert_eq!(with("too-big").task.subnets, ["subnet-1", "subnet-2"]);
         assert!(with("always").always_has("shop") && !with("too-big").always_has("shop"));

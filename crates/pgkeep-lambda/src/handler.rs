@@ -25,8 +25,12 @@ pub(crate) async fn serve(host: Host) -> Result<(), Error> {
             let deadline = SystemTime::UNIX_EPOCH + Duration::from_millis(event.context.deadline);
             let handle = move || handle(&host, &event.payload, &event.context.request_id, Some(deadline));
             let handled = tokio::task::spawn_blocking(handle).await;
-            let handled = handled.unwrap_or_else(|e| Err(Refusal::new("internal", format!("a thread ended early: {e}"))));
-            handled.map_err(|e| Diagnostic { error_type: format!("pgkeep.{}", e.kind), error_message: e.message })
+            let handled = handled
+                .unwrap_or_else(|e| Err(Refusal::new("internal", format!("a thread ended early: {e}"))));
+            handled.map_err(|e| Diagnostic {
+                error_type: format!("pgkeep.{}", e.kind),
+                error_message: e.message,
+            })
         }
     }))
     .await
@@ -80,7 +84,9 @@ fn width(event: &Value, environment: &Environment) -> Result<Option<usize>, Even
     let Some(text) = text else { return Ok(None) };
     match text.parse() {
         Ok(width @ 0..=1000) => Ok(Some(width).filter(|width| *width > 0)),
-        _ => Err(EventError::Event(format!("\"fan_out\" or PGKEEP_FAN_OUT is a number up to 1000, not {text}"))),
+        _ => Err(EventError::Event(format!(
+            "\"fan_out\" or PGKEEP_FAN_OUT is a number up to 1000, not {text}"
+        ))),
     }
 }
 

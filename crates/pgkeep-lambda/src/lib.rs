@@ -45,8 +45,8 @@ pub fn is_lambda() -> bool {
 pub fn run_once(host: &Host, event: Option<&str>) -> Result<Value, Refusal> {
     let of_task = std::env::var(fargate::EVENT).ok();
     let text = event.or(of_task.as_deref()).unwrap_or("{}");
-    let event =
-        serde_json::from_str(text).map_err(|e| Refusal::new("usage", format!("the event is no JSON: {e}")))?;
+    let event = serde_json::from_str(text)
+        .map_err(|e| Refusal::new("usage", format!("the event is no JSON: {e}")))?;
     handler::handle(host, &event, "task", None)
 }
 

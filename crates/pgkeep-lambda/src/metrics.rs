@@ -18,7 +18,8 @@ pub(crate) fn line(ask: &Ask, done: &Done, request: &str, environment: &Environm
     }
     let figure = |name: &str| done.result.get(name).and_then(Value::as_f64);
     let (size, rows) = (figure("size"), figure("rows"));
-    let metrics =
-        backup_metrics(Some(&ask.name), done.ok, figure("duration_seconds"), size, rows, SystemTime::now());
+    let dimensions = [("Database", ask.name.clone())];
+    let seconds = figure("duration_seconds");
+    let metrics = backup_metrics(&dimensions, done.ok, seconds, size, rows, SystemTime::now());
     Some(embedded(namespace, &metrics, &[("requestId", request)]))
 }

@@ -78,7 +78,7 @@ impl Invocation<'_> {
                 return Done::failed(ask, "too-big", &why);
             }
             Some((seconds, share)) if share > NARROW => notes.push(format!(
-                "by its size it takes about {} s of the {} s that are left: it will soon be too big for this function",
+                "by its size it takes about {} s of the {} s that are left: it is nearly too big for this function, or is already",
                 seconds.ceil(),
                 left.as_secs()
             )),
@@ -87,6 +87,10 @@ impl Invocation<'_> {
         let mut command = self.command(ask);
         if is_backup && self.deadline.is_some() {
             command.args(["--max-duration", &format!("{}s", left.as_secs().max(1))]);
+        }
+        // What RDS has begun then goes on, and the next try of the event takes it up.
+        if ask.words.starts_with(&["rds", "snapshot", "create"].map(str::to_owned)) {
+            command.args(["--completion-window", &format!("{}s", left.as_secs().max(1))]);
         }
         let mut done = match self.result(command, ask) {
             Ok((result, code)) => Done::of(ask, result, code),

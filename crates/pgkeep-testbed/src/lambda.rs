@@ -105,7 +105,9 @@ impl LambdaService {
                         LambdaAnswer::Error(body) => ("X-Amz-Function-Error: Unhandled\r\n", body),
                     };
                     let length = body.len();
-                    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n{header}Connection: close\r\n\r\n");
+                    let head = format!(
+                        "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n{header}Connection: close\r\n\r\n"
+                    );
                     let _ = (&stream).write_all(&[head, body].concat().into_bytes());
                 });
             }

@@ -73,7 +73,11 @@ fn databases_fan_out_to_invocations_of_their_own_and_the_answer_has_all_results(
     let good = json!({ "databases": [list[0], list[1]], "fan_out": 1 }).to_string();
     let told = parsed(&Lambda::start(&mut function(&env)).invoke(&good, TIME));
     let results: Vec<&Value> = told["results"].as_array().unwrap().iter().map(|r| &r["database"]).collect();
-    assert_eq!((&told["ok"], results), (&json!(true), vec![&json!(one.name()), &json!(two.name())]), "{told}");
+    assert_eq!(
+        (&told["ok"], results),
+        (&json!(true), vec![&json!(one.name()), &json!(two.name())]),
+        "{told}"
+    );
     assert!(told["results"][1]["id"].is_string());
 }
 
@@ -91,7 +95,10 @@ fn an_invocation_that_is_not_over_in_time_is_reported_as_unfinished() {
     ]));
     let told = parsed(&lambda.invoke("{}", Duration::from_secs(8)));
     let message = told["errorMessage"].as_str().unwrap();
-    assert!(message.starts_with("2 of 2 failed") && message.contains("b: its invocation was not over"), "{message}");
+    assert!(
+        message.starts_with("2 of 2 failed") && message.contains("b: its invocation was not over"),
+        "{message}"
+    );
 }
 
 /// What boto3, as `ecs`, says to an expression, as JSON.
@@ -109,7 +116,9 @@ fn ecs(aws: &Aws, expression: &str) -> Value {
 fn what_does_not_fit_is_refused_or_goes_to_a_task_that_makes_the_same_backup() {
     let server = Server::major(18);
     let source = Database::create(&server, "big");
-    source.psql("create table t as select i, md5(i::text) || md5((-i)::text) as x from generate_series(1, 800000) i");
+    source.psql(
+        "create table t as select i, md5(i::text) || md5((-i)::text) as x from generate_series(1, 1600000) i",
+    );
     // So slow that there is not the time.
     let slow = FaultProxy::to(("127.0.0.1", server.port()));
     slow.throttle(1_000_000);
@@ -141,12 +150,18 @@ fn what_does_not_fit_is_refused_or_goes_to_a_task_that_makes_the_same_backup() {
     let task = told["results"][0]["started"]["task"].as_str().unwrap();
     assert!(told["ok"] == true && told["results"][0].get("ok").is_none() && task.contains("task/"), "{told}");
     assert_eq!(backups(dir.path()).len(), 0);
-    let described = ecs(&aws, &format!("ecs.describe_tasks(cluster='backups', tasks=['{task}'])['tasks'][0]"));
+    let described =
+        ecs(&aws, &format!("ecs.describe_tasks(cluster='backups', tasks=['{task}'])['tasks'][0]"));
     let overrides = &described["overrides"]["containerOverrides"][0];
-    assert_eq!((&overrides["name"], &described["launchType"]), (&json!("pgkeep"), &json!("FARGATE")), "{described}");
+    assert_eq!(
+        (&overrides["name"], &described["launchType"]),
+        (&json!("pgkeep"), &json!("FARGATE")),
+        "{described}"
+    );
     assert!(!described.to_string().contains(Server::PASSWORD) && !described.to_string().contains("password"));
     // What ECS would run.
-    let words: Vec<&str> = overrides["command"].as_array().unwrap().iter().map(|w| w.as_str().unwrap()).collect();
+    let words: Vec<&str> =
+        overrides["command"].as_array().unwrap().iter().map(|w| w.as_str().unwrap()).collect();
     let mut run = function(&[of_database(server.port()), store]);
     for pair in overrides["environment"].as_array().unwrap() {
         run.env(pair["name"].as_str().unwrap(), pair["value"].as_str().unwrap());
@@ -215,5 +230,10 @@ fn a_store_that_asks_to_slow_down_is_asked_again_and_metrics_are_in_the_log() {
     let sets: Vec<&Value> = directives.iter().map(|d| &d["Dimensions"]).collect();
     assert_eq!(sets, [&json!([[]]), &json!([["Database"]])]);
     assert!(directives.iter().all(|d| d["Namespace"] == "CustomMetrics/DatabaseBackup"));
-    assert!(directives[1]["Metrics"].as_array().unwrap().contains(&json!({ "Name": "BackupSize", "Unit": "Bytes" })));
+    assert!(
+        directives[1]["Metrics"]
+            .as_array()
+            .unwrap()
+            .contains(&json!({ "Name": "BackupSize", "Unit": "Bytes" }))
+    );
 }

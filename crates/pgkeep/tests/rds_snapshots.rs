@@ -102,6 +102,11 @@ fn what_is_configured_for_a_database_is_made_tagged_shared_copied_and_pruned() {
     );
     let text = String::from_utf8(succeed(&mut account.pgkeep(&["list"]))).unwrap();
     assert!(text.contains("shop-prod-20260101010000") && text.contains("unencrypted"), "{text}");
+    // In the catalogue of backups they stand by themselves.
+    let mut list = program();
+    list.current_dir(account.dir.path()).envs(account.fake.environment()).args(["list", "shop", "--json"]);
+    let all = lines(&succeed(&mut list));
+    assert!(all.len() == 3 && all.iter().all(|l| l["type"] == "rds-snapshot"), "{all:?}");
 }
 
 #[test]

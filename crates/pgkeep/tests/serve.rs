@@ -5,10 +5,11 @@ mod failures_support;
 mod serve_support;
 
 use failures_support::data::{no_sessions, noise, wait_for_reading};
+use failures_support::program::Running;
 use failures_support::wait_until;
 use jiff::{SignedDuration, Timestamp};
 use pgkeep_serve::{DaemonStatus, History, RunFilter, RunState, RunTrigger};
-use pgkeep_testbed::{FaultProxy, Server};
+use pgkeep_testbed::{AwsFake, FaultProxy, Server};
 use serde_json::Value;
 use serve_support::{Home, entry, hourly, slow};
 
@@ -235,4 +236,20 @@ fn what_is_wrong_is_told_before_anything_begins_and_the_next_runs_can_be_seen() 
     home.configure(&entry("shop", "postgres://x", "schedule = '@daily'\ntime_zone = 'Mars/Base'"));
     home.ran(&["config", "check"]).says(&["Mars/Base"]);
     home.ran(&["serve"]).failed(2, &["Mars/Base", "Europe/Berlin"]);
+}
+
+#[test]
+fn rds_makes_snapshots_by_their_schedule() {
+    let fake = AwsFake::start();
+    fake.order(r#"{"do":"database","region":"eu-central-1","name":"shop-prod"}"#);
+    fake.order(r#"{"do":"set","tick":60}"#);
+    let own = "rds_instance = 'shop-prod'\nrds_snapshot_schedule = 'rate(1 hour)'\nrds_poll = '10ms'";
+    let home = Home::new(&entry("shop", "postgres://db.invalid/shop", own));
+    let _daemon = Running::start(home.command(&["serve"]).envs(fake.environment()));
+    let run = home.wait_for("shop/rds", RunState::Completed);
+    let made: Value = serde_json::from_str(&fake.order(r#"{"do":"snapshots"}"#)).unwrap();
+    assert_eq!(made.as_array().unwrap().len(), 1);
+    assert_eq!(made[0]["name"], run.backup.unwrap());
+    assert_eq!(run.command, "pgkeep rds snapshot create shop");
+    assert!(run.result.unwrap()["taken"].is_string());
 }

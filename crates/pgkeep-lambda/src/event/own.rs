@@ -8,7 +8,21 @@ use super::{Ask, EventError, Place, Sources};
 pub(super) const FIELDS: &[&str] = &["databases", "command", "options", "fan_out"];
 
 /// Commands that an event can ask for.
-const COMMANDS: &[&str] = &["backup", "drill", "verify", "prune", "sync"];
+const COMMANDS: &[&str] = &[
+    "backup",
+    "drill",
+    "verify",
+    "prune",
+    "sync",
+    RDS_CREATE,
+    "rds snapshot copy",
+    "rds snapshot prune",
+    "rds snapshot export",
+    "rds snapshot status",
+];
+
+/// The one that makes several at once.
+const RDS_CREATE: &str = "rds snapshot create";
 
 /// `databases`: names, URLs or objects; all that are configured where it is left out. `command`: `backup` where it is
 /// left out. `options`: the command's own, by the names that the configuration gives them. `fan_out` is the handler's.
@@ -37,12 +51,29 @@ pub(super) fn asks(fields: &Map<String, Value>, sources: &Sources<'_>) -> Result
     for ask in &mut asks {
         if command != "backup" {
             // Those go by the name that backups are kept under, and need no connection.
-            ask.words = vec![command.clone(), ask.name.clone()];
+            ask.words = command.split(' ').chain([ask.name.as_str()]).map(str::to_owned).collect();
             ask.environment.clear();
         }
-        ask.words.extend(options.iter().cloned());
+        if command != RDS_CREATE {
+            ask.words.extend(options.iter().cloned());
+        }
+    }
+    if command == RDS_CREATE {
+        return Ok(vec![at_once(&asks, &command, &options)]);
     }
     Ok(asks)
+}
+
+/// RDS makes snapshots of several databases at once, and one command waits for all of them.
+fn at_once(asks: &[Ask], command: &str, options: &[String]) -> Ask {
+    let names: Vec<&str> = asks.iter().map(|ask| ask.name.as_str()).collect();
+    let words = command.split(' ').chain(names.iter().copied()).map(str::to_owned);
+    Ask {
+        name: names.join(", "),
+        words: words.chain(options.iter().cloned()).collect(),
+        environment: Vec::new(),
+        secret_in_event: false,
+    }
 }
 
 fn of_value(value: &Value, store: Option<&str>) -> Result<Ask, EventError> {

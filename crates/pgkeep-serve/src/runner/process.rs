@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 use crate::fleet::TaskKind;
-use crate::run::{Run, RunId};
+use crate::run::{Run, RunId, RunTrigger};
 
 /// A process that was started.
 #[derive(Clone)]
@@ -35,6 +35,9 @@ impl Process {
         words: &[String],
         log: &Path,
     ) -> io::Result<(Process, Pipes)> {
+        if let Some(folder) = log.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
         let mut log = File::options().create(true).append(true).mode(0o600).open(log)?;
         writeln!(log, "{} {} (run {}, try {})", jiff::Timestamp::now(), run.command, run.id, run.attempt)?;
         let mut command = Command::new(program);
@@ -45,6 +48,10 @@ impl Process {
         // `prune` has nothing to measure itself by.
         if run.kind != TaskKind::Prune {
             command.args(["--progress", "json"]);
+        }
+        // Another try for the same time finds the snapshot that the first has begun.
+        if run.kind == TaskKind::Rds && matches!(run.trigger, RunTrigger::Schedule | RunTrigger::Retry) {
+            command.args(["--at", &run.scheduled.to_string()]);
         }
         command.env("PGKEEP_DAEMON", std::process::id().to_string()).env("PGKEEP_RUN", &run.id.0);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());

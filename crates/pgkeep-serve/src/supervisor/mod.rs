@@ -36,7 +36,8 @@ fn known_name(task: &str) -> String {
 /// Whether a task that was never run is due at once: the first backup of a rate, while there may be nothing yet to be
 /// drilled or pruned.
 fn is_first_at_once(task: &Task) -> bool {
-    task.kind == TaskKind::Backup && task.schedule.as_ref().is_some_and(|s| s.rate().is_some())
+    matches!(task.kind, TaskKind::Backup | TaskKind::Rds)
+        && task.schedule.as_ref().is_some_and(|s| s.rate().is_some())
 }
 
 impl History {

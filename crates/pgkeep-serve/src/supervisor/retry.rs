@@ -6,7 +6,7 @@ use crate::fleet::Retries;
 
 /// Kinds of errors (`docs/exit-codes.md`) that may have passed when it is tried again. Others stay until somebody mends
 /// something: a wrong password, a missing right, damage.
-const MAY_PASS: [&str; 10] = [
+const MAY_PASS: [&str; 15] = [
     "connect",
     "pooler",
     "connection-lost",
@@ -18,6 +18,12 @@ const MAY_PASS: [&str; 10] = [
     // The process died of a signal that was not ours, or could not be started.
     "crashed",
     "not-started",
+    // What AWS says of snapshots.
+    "throttled",
+    "unreachable",
+    "window",
+    "snapshot-failed",
+    "gone",
 ];
 
 /// Whether a failure of this kind may pass.

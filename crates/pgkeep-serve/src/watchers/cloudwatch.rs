@@ -1,8 +1,9 @@
 //! CloudWatch.
 //!
-//! Each figure comes with the dimension `Database`; successes, failures, durations and the age of the newest backup also
+//! Each figure comes with the dimension `Database`, those of RDS's snapshots with `Kind` beside it; successes, failures, durations and the age of the newest backup also
 //! without one, for alarms about all of them.
 
+use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant, SystemTime};
@@ -10,7 +11,9 @@ use std::time::{Duration, Instant, SystemTime};
 use jiff::Timestamp;
 use pgkeep_cloud::{Account, Metric, Unit, backup_metrics};
 
+use crate::error::Result;
 use crate::fleet::TaskKind;
+use crate::history::{History, RunFilter};
 use crate::run::{PointState, RecoveryPoint, Run, RunState};
 use crate::shared::Shared;
 use crate::watch::Watcher;
@@ -21,6 +24,8 @@ const EVERY: Duration = Duration::from_secs(5 * 60);
 const KEPT: usize = 20_000;
 /// Under this heading it stands in the daemon's status that figures are not taken.
 const PROBLEM: &str = "cloudwatch";
+/// The value of the second dimension, `Kind`, of what is told of RDS's snapshots, which are no backups of pgkeep's.
+const SNAPSHOT: &str = "rds-snapshot";
 /// The longest wait for the last figures.
 const LAST: Duration = Duration::from_secs(10);
 
@@ -78,6 +83,8 @@ fn send(figures: &Receiver<Vec<Metric>>, region: Option<&str>, namespace: &str, 
             next_ages = Instant::now() + EVERY;
             let points = shared.upgrade().and_then(|shared| shared.history.points(None).ok());
             waiting.extend(ages(&points.unwrap_or_default(), Timestamp::now()));
+            let snapshots = shared.upgrade().and_then(|shared| snapshots(&shared.history).ok());
+            waiting.extend(snapshot_ages(&snapshots.unwrap_or_default(), Timestamp::now()));
         }
         if !waiting.is_empty() {
             let sent = Account::open(region).and_then(|account| account.put_metrics(namespace, &waiting));
@@ -101,7 +108,10 @@ fn send(figures: &Receiver<Vec<Metric>>, region: Option<&str>, namespace: &str, 
 /// The figures of a run that is over.
 fn of_run(run: &Run) -> Vec<Metric> {
     let at: SystemTime = run.finished.unwrap_or(run.scheduled).into();
-    let dimensions: Vec<_> = run.database.iter().map(|name| ("Database", name.clone())).collect();
+    let mut dimensions: Vec<_> = run.database.iter().map(|name| ("Database", name.clone())).collect();
+    if run.kind == TaskKind::Rds {
+        dimensions.push(("Kind", SNAPSHOT.to_owned()));
+    }
     let metric = |name, unit, value| Metric { name, unit, value, dimensions: dimensions.clone(), at };
     let seconds =
         run.started.zip(run.finished).map(|(began, ended)| ended.duration_since(began).as_secs_f64());
@@ -112,9 +122,8 @@ fn of_run(run: &Run) -> Vec<Metric> {
     }
     let mut metrics = Vec::new();
     match run.kind {
-        TaskKind::Backup => {
-            let name = run.database.as_deref();
-            metrics.extend(backup_metrics(name, good, seconds, figure("size"), figure("rows"), at));
+        TaskKind::Backup | TaskKind::Rds => {
+            metrics.extend(backup_metrics(&dimensions, good, seconds, figure("size"), figure("rows"), at));
         }
         TaskKind::Drill => {
             let proven = run.state == RunState::Completed;
@@ -152,6 +161,31 @@ fn ages(points: &[RecoveryPoint], now: Timestamp) -> Vec<Metric> {
     }
     metrics.extend(oldest.map(|age| metric("SnapshotAge", age, None)));
     metrics
+}
+
+/// The newest snapshot of each database that RDS has made by us.
+fn snapshots(history: &History) -> Result<BTreeMap<String, Timestamp>> {
+    let filter = RunFilter { kind: Some(TaskKind::Rds), over: Some(true), ..RunFilter::default() };
+    let mut newest = BTreeMap::new();
+    for run in history.runs(&filter)? {
+        let taken = run.result.as_ref().and_then(|r| r["taken"].as_str()?.parse::<Timestamp>().ok());
+        if let (Some(database), Some(taken)) = (run.database, taken) {
+            let known = newest.entry(database).or_insert(taken);
+            *known = taken.max(*known);
+        }
+    }
+    Ok(newest)
+}
+
+fn snapshot_ages(newest: &BTreeMap<String, Timestamp>, now: Timestamp) -> Vec<Metric> {
+    let metric = |(database, taken): (&String, &Timestamp)| Metric {
+        name: "SnapshotAge",
+        unit: Unit::None,
+        value: now.duration_since(*taken).as_secs_f64() / 3600.0,
+        dimensions: vec![("Database", database.clone()), ("Kind", SNAPSHOT.to_owned())],
+        at: now.into(),
+    };
+    newest.iter().map(metric).collect()
 }
 
 #[cfg(test)]

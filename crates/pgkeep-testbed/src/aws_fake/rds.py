@@ -78,7 +78,7 @@ class Rds:
             "name": name, "kind": kind, "region": region, "database": database, "resource": resource,
             "began": self.later(-age), "ends": self.later(-age), "fate": status if status == "failed" else None,
             "origin": origin, "encrypted": False, "key": None, "source": None, "engine": "postgres", "tags": tags or {},
-            "shared": [], "verb": "creating",
+            "shared": [], "verb": "creating", "foreign": True,
         }
 
     def order_tag(self, region, name, tags, kind="instance"):
@@ -227,7 +227,7 @@ class Rds:
             raise Refused("SnapshotQuotaExceeded", f"You have reached the maximum of {self.quota} manual snapshots.")
         made = {"name": name, "kind": kind, "region": region, "began": self.fake.now, "ends": self.later(seconds),
                 "fate": self.fates.pop(0) if self.fates else None, "origin": "manual", "key": None, "source": None,
-                "shared": []} | fields
+                "shared": [], "foreign": False} | fields
         made["tags"] = {t["Key"]: t["Value"] for t in made["tags"] or []}
         self.snapshots[region, kind, name] = made
         return {KINDS[kind]["snapshot"]: self.tell_snapshot(made)}

@@ -92,7 +92,8 @@ pub(super) fn try_settings(settings: &Settings) -> Result<()> {
     Ok(())
 }
 
-fn parse_words(words: Vec<OsString>, settings: &Settings) -> Result<Cli> {
+/// These words, with settings behind them.
+pub(in crate::cli) fn parse_words(words: Vec<OsString>, settings: &Settings) -> Result<Cli> {
     let mut all = Settings::new();
     for (key, values) in settings {
         let place = format!("the configuration's \"{key}\"");

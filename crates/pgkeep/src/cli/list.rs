@@ -11,6 +11,7 @@ use pgkeep_keep::{BackupId, Foreign, KeepError, Listed, Sidecars, Summary, archi
 use serde_json::json;
 
 use super::prune::{entry_of, policies};
+use super::rds;
 use crate::config::Config;
 use crate::failure::{Failure, Result};
 use crate::show::{bytes, print, print_json, shorten, table, warn};
@@ -66,6 +67,7 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
     // Stable: of several copies the one in the store that was named first is told of.
     backups.sort_by(|a, b| key(a).cmp(&key(b)));
     let copies = backups.chunk_by(|a, b| key(a) == key(b));
+    let snapshots = rds::snapshots_of(options.name.as_deref(), config);
     if options.json {
         for copies in copies {
             let mut line = line(&copies[0]);
@@ -84,11 +86,16 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
                 "proven": null,
             }));
         }
+        snapshots.iter().for_each(|line| print_json(&line.json()));
     } else if backups.is_empty() && foreign.is_empty() {
         print(format!("no backups in {}", holdings.places().join(", ")));
     } else {
         backups_table(copies, stores, &lacking, now);
         foreign_table(foreign.iter().map(|(_, f)| f), backups.is_empty(), now);
+    }
+    if !options.json && !snapshots.is_empty() {
+        print("");
+        rds::show(&snapshots);
     }
     unreadable.map_or(Ok(()), |e| Err(Failure::from(e)))
 }

@@ -13,8 +13,11 @@ mod watch;
 
 use clap::{Parser, Subcommand};
 
-use super::Command;
+pub(super) use list::{show, snapshots_of};
+pub(super) use place::is_on_rds;
+
 use super::layers::parse_with;
+use super::{Cli, Command};
 use crate::config::{Config, Settings};
 use crate::failure::{Failure, Result};
 
@@ -86,7 +89,11 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
 
 /// The command line with what is configured behind it.
 fn action_with(settings: &Settings) -> Result<Action> {
-    match parse_with(settings)?.command {
+    action_of(parse_with(settings)?)
+}
+
+fn action_of(cli: Cli) -> Result<Action> {
+    match cli.command {
         Command::Rds(Options { about: About::Snapshot { action } }) => Ok(action),
         _ => Err(Failure::usage("the command line is not about RDS")),
     }

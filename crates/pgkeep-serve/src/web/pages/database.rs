@@ -76,6 +76,7 @@ fn head(health: &Health, visitor: &Visitor, now: Timestamp) -> Markup {
         dl.facts {
             div { dt { "Newest backup" } dd { @match &health.newest { Some(p) => { (ago(p.started, now)) ", " (bytes(p.size)) }, None => "none" } } }
             div { dt { "Newest proof" } dd { @match &health.proven { Some(p) => (ago(p.proven.unwrap_or(p.started), now)), None => "none" } } }
+            @if let Some((id, taken)) = snapshot(health) { div { dt { "Newest RDS snapshot" } dd { (ago(taken, now)) ", " code { (id) } } } }
             div { dt { "Kept" } dd { (plural(health.stored as u64, "backup")) } }
             @for (kind, at) in &health.next { div { dt { "Next " (kind.as_str()) } dd { (ago(*at, now)) } } }
         }
@@ -87,6 +88,12 @@ fn head(health: &Health, visitor: &Visitor, now: Timestamp) -> Markup {
             a.button href=(path(&["databases", name, "restore"])) { "Restore …" }
         }
     }
+}
+
+/// The last snapshot that RDS was had to make, by the run's own word.
+fn snapshot(health: &Health) -> Option<(&str, Timestamp)> {
+    let result = health.last.get(&TaskKind::Rds)?.result.as_ref()?;
+    Some((result["id"].as_str()?, result["taken"].as_str()?.parse().ok()?))
 }
 
 fn table(name: &str, points: &[RecoveryPoint], now: Timestamp) -> Markup {

@@ -84,8 +84,18 @@ pub(super) fn place(
     config: &Config,
     flags: &impl Fn(&Action) -> Option<&PlaceFlags>,
 ) -> Result<Place> {
+    place_by(name, config, flags, super::action_with)
+}
+
+/// The same, with options that were read otherwise than from the command line.
+pub(super) fn place_by(
+    name: &str,
+    config: &Config,
+    flags: &impl Fn(&Action) -> Option<&PlaceFlags>,
+    action: impl Fn(&Settings) -> Result<Action>,
+) -> Result<Place> {
     let entry = config.databases.get(name);
-    let action = super::action_with(&config.settings_of(entry.map(|_| name)))?;
+    let action = action(&config.settings_of(entry.map(|_| name)))?;
     let flags = flags(&action).cloned().unwrap_or_default();
     let (instance, region) = match (&entry, flags.instance) {
         (Some(_), Some(instance)) => (instance, None),

@@ -29,6 +29,9 @@ pub(crate) struct ScheduleFlags {
     /// When copies that its stores lack are made; in [defaults]: those of all databases
     #[arg(long, value_name = "WHEN", value_parser = when)]
     sync_schedule: Option<String>,
+    /// When RDS makes a snapshot of it, as `pgkeep rds snapshot create` does
+    #[arg(long, value_name = "WHEN", value_parser = when)]
+    rds_snapshot_schedule: Option<String>,
     /// The zone of the schedules' times and of retention's days, such as Europe/Berlin [default: UTC]
     #[arg(long, value_name = "ZONE", value_parser = zone)]
     time_zone: Option<TimeZone>,
@@ -58,7 +61,8 @@ impl ScheduleFlags {
             TaskKind::Verify => &self.verify_schedule,
             TaskKind::Prune => &self.prune_schedule,
             TaskKind::Sync => &self.sync_schedule,
-            TaskKind::Restore | TaskKind::Rds => &None,
+            TaskKind::Rds => &self.rds_snapshot_schedule,
+            TaskKind::Restore => &None,
         };
         let zone = self.time_zone.clone().unwrap_or(TimeZone::UTC);
         text.as_deref()

@@ -11,6 +11,7 @@ use super::Options;
 use crate::cli::Command;
 use crate::cli::layers::{parse_alone, parse_with};
 use crate::cli::prune::policy_in;
+use crate::cli::rds::is_on_rds;
 use crate::config::{Config, Settings};
 use crate::connect;
 use crate::failure::{Failure, Result};
@@ -76,7 +77,7 @@ impl Configured {
                 stores: stores.collect::<Result<_>>()?,
                 production: database.production,
             };
-            fleet.tasks.extend(tasks(&member, &settings, &database.settings, &own)?);
+            fleet.tasks.extend(tasks(&member, &settings, &database.settings, &own, is_on_rds(name, config))?);
             fleet.members.push(member);
         }
         fleet.tasks.extend(of_all_databases(&fleet.members, of_all)?);
@@ -105,10 +106,16 @@ impl<T: Clone> Same<T> {
 }
 
 /// The tasks of one database: those with a schedule, and those that are run by hand.
-fn tasks(member: &Member, settings: &Settings, own: &Settings, options: &Options) -> Result<Vec<Task>> {
+fn tasks(
+    member: &Member,
+    settings: &Settings,
+    own: &Settings,
+    options: &Options,
+    is_on_rds: bool,
+) -> Result<Vec<Task>> {
     let is_server = settings.get("all").is_some_and(|all| all.concat() == "true");
     let mut tasks = Vec::new();
-    for kind in TaskKind::ALL.into_iter().filter(|kind| *kind != TaskKind::Rds) {
+    for kind in TaskKind::ALL.into_iter().filter(|kind| *kind != TaskKind::Rds || is_on_rds) {
         // A drill is of one database's backup, and a server's databases each have their own.
         let has_one = !is_server || !matches!(kind, TaskKind::Drill | TaskKind::Restore);
         if !has_one || (kind == TaskKind::Sync && member.stores.len() < 2) {
@@ -130,7 +137,8 @@ fn words(kind: TaskKind, member: &Member) -> Vec<String> {
         TaskKind::Backup | TaskKind::Sync => words.push(member.name.clone()),
         TaskKind::Drill | TaskKind::Prune => words.push(member.kept_as.clone()),
         TaskKind::Verify => words.extend([member.kept_as.clone(), "--all".into(), "--hashes-only".into()]),
-        TaskKind::Restore | TaskKind::Rds => {}
+        TaskKind::Rds => words.extend(["snapshot", "create", &member.name].map(str::to_owned)),
+        TaskKind::Restore => {}
     }
     // Words for backups lead to the database's entry only where it has their name.
     if matches!(kind, TaskKind::Drill | TaskKind::Verify | TaskKind::Prune) {
