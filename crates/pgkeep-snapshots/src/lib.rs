@@ -21,7 +21,7 @@ pub use error::{Result, SnapshotError, SnapshotErrorKind};
 pub use export::{export, export_name};
 pub use name::{name_of, taken_of};
 pub use ours::{is_held, is_ours, tags_for};
-pub use pace::{Pace, Step, Windows};
+pub use pace::{Limit, Pace, Step, Windows};
 pub use prune::{Outcome, PrunePlan, delete, plan};
 pub use restore::{Restored, Source, Wanted, find, remove, restore};
 pub use status::{Finding, Status, status};

@@ -44,7 +44,7 @@ pub struct Windows {
 
 /// A window that has begun.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Limit {
+pub struct Limit {
     /// Such as `start window`.
     pub(crate) name: &'static str,
     length: Option<SignedDuration>,
@@ -52,7 +52,9 @@ pub(crate) struct Limit {
 }
 
 impl Limit {
-    pub(crate) fn of(name: &'static str, length: Option<SignedDuration>, from: Timestamp) -> Limit {
+    /// One of this length from a time on; without an end where there is no length.
+    #[must_use]
+    pub fn of(name: &'static str, length: Option<SignedDuration>, from: Timestamp) -> Limit {
         Limit { name, length, end: length.and_then(|l| from.checked_add(l).ok()) }
     }
 }
@@ -62,12 +64,16 @@ impl Pace<'_> {
         (self.now)()
     }
 
-    pub(crate) fn tell(&self, what: &str, status: &str, percent: Option<i32>) {
+    /// Tells how far something is.
+    pub fn tell(&self, what: &str, status: &str, percent: Option<i32>) {
         (self.told)(&Step { what, status, percent });
     }
 
     /// Looks again and again until there is something. What fails in passing is looked at again, too.
-    pub(crate) fn until<T>(
+    ///
+    /// # Errors
+    /// What `look` gives; `Window` where the limit is over; `Cancelled` where the user wants to stop.
+    pub fn until<T>(
         &self,
         what: &str,
         limit: Limit,

@@ -1,5 +1,6 @@
 //! How a command fails: words for people, a kind for programs, an exit code for scripts.
 
+use pgkeep_cloud::CloudError;
 use pgkeep_engine::{EngineError, ErrorKind};
 use pgkeep_keep::KeepError;
 use pgkeep_lambda::package::PackageError;
@@ -85,6 +86,12 @@ impl From<SnapshotError> for Failure {
     fn from(e: SnapshotError) -> Failure {
         let exit = if e.kind == SnapshotErrorKind::Cancelled { Exit::Cancelled } else { Exit::Failed };
         Failure::new(exit, e.word(), e.message)
+    }
+}
+
+impl From<CloudError> for Failure {
+    fn from(e: CloudError) -> Failure {
+        SnapshotError::from(e).into()
     }
 }
 

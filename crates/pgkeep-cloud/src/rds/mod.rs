@@ -6,20 +6,16 @@ mod place;
 mod restore;
 mod snapshot;
 
-use std::future::Future;
 use std::time::{Duration, SystemTime};
 
 use aws_sdk_rds::Client;
 use aws_sdk_rds::config::retry::RetryConfig;
 use aws_sdk_rds::types::Tag;
-use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
-use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::DateTime;
-use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use crate::account::Account;
-use crate::error::{Asked, CloudError, CloudErrorKind, Result};
-use crate::runtime;
+use crate::error::Asked;
+use crate::request::{answer, empty, found, some, text};
 pub use database::{RdsDatabase, RdsKind};
 pub use export::{Export, ExportOrder};
 pub use place::{RdsPlace, Role};
@@ -66,42 +62,8 @@ impl Rds {
     }
 }
 
-/// Sends a request and waits for its answer.
-fn answer<T, E>(
-    asked: Asked<'static>,
-    request: impl Future<Output = Result<T, SdkError<E, HttpResponse>>> + Send + 'static,
-) -> Result<T>
-where
-    T: Send + 'static,
-    E: ProvideErrorMetadata + std::error::Error + 'static,
-{
-    runtime::run(async move { request.await.map_err(|e| asked.failed(&e)) })
-}
-
-/// An answer of AWS that lacks what its reference promises.
-fn empty(asked: &Asked<'_>) -> CloudError {
-    CloudError::new(CloudErrorKind::Other, &asked.what, "AWS's answer says nothing of it")
-}
-
-/// Nothing found is no failure.
-fn found<T>(answer: Result<T>) -> Result<Option<T>> {
-    match answer {
-        Ok(found) => Ok(Some(found)),
-        Err(e) if e.kind == CloudErrorKind::NotFound => Ok(None),
-        Err(e) => Err(e),
-    }
-}
-
 fn time(at: Option<&DateTime>) -> Option<SystemTime> {
     at.and_then(|at| SystemTime::try_from(*at).ok())
-}
-
-fn text(value: Option<&str>) -> String {
-    value.unwrap_or_default().to_owned()
-}
-
-fn some(value: Option<&str>) -> Option<String> {
-    value.filter(|v| !v.is_empty()).map(str::to_owned)
 }
 
 fn tags_of(list: &[Tag]) -> Tags {

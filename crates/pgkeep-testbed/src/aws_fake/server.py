@@ -10,21 +10,23 @@ import json
 import re
 import sys
 import threading
-import urllib.parse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from botocore.serialize import QuerySerializer
 from botocore.validate import ParamValidator
-from moto.core.parse import PROTOCOL_PARSERS
 from moto.core.serialize import get_serializer_class
 from moto.core.utils import get_service_model
 
+from backup import Backup
 from common import Refused
+from iam import Iam
 from rds import Rds
+from wire import Query, RestJson
 
 # What every service may answer (API reference, "Common Errors"; for throttling the SDKs' own lists).
-COMMON_ERRORS = {"AccessDenied", "Throttling", "RequestLimitExceeded", "InternalFailure", "ServiceUnavailable",
-                 "InvalidParameterValue", "InvalidParameterCombination"}
+COMMON_ERRORS = {"AccessDenied", "AccessDeniedException", "Throttling", "ThrottlingException", "RequestLimitExceeded",
+                 "InternalFailure", "ServiceUnavailable", "InvalidParameterValue", "InvalidParameterCombination"}
+
+WIRES = {"rds": Query(), "iam": Query(), "backup": RestJson()}
 
 
 class Fake:
@@ -33,7 +35,7 @@ class Fake:
         self.now = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
         self.tick = 0
         self.faults, self.violations, self.calls = [], [], []
-        self.services = {"rds": Rds(self)}
+        self.services = {"rds": Rds(self), "iam": Iam(self), "backup": Backup(self)}
         self.models = {name: get_service_model(name) for name in self.services}
 
     def order(self, order):
@@ -67,20 +69,23 @@ class Fake:
                 return fault
         return None
 
-    def answer(self, scope, body):
-        """Status, headers and body; nothing where the answer is lost."""
+    def answer(self, scope, request):
+        """Status, type of content and body; nothing where the answer is lost."""
         region, service = scope
         self.now += datetime.timedelta(seconds=self.tick)
-        model = self.models[service]
-        form = dict(urllib.parse.parse_qsl(body, keep_blank_values=True))
-        operation = model.operation_model(form["Action"])
-        serializer = get_serializer_class(service, "query")(operation)
-        fault = self.fault(operation.name, region, body)
+        model, wire = self.models[service], WIRES[service]
+        operation, read = wire.operation(model, request)
+        serializer = get_serializer_class(service, wire.protocol)(operation)
+        fault = self.fault(operation.name, region, request["path"] + request["body"])
         self.calls.append({"operation": operation.name, "region": region})
+        headers = {"Content-Type": wire.content_type}
         try:
             if fault and fault["kind"] == "error":
                 raise Refused(fault["code"], fault["message"], fault["status"])
-            parameters = self.parse(operation, form)
+            parameters, unread = wire.parse(operation, request, read)
+            if unread:
+                self.violate(f"{operation.name}: fields {unread}")
+            self.check("request", operation, parameters, operation.input_shape)
             result = getattr(self.services[service], operation.name)(region, **parameters) or {}
             self.check("answer", operation, result, operation.output_shape)
             answer = serializer.serialize(result)
@@ -89,22 +94,11 @@ class Fake:
             known = {s.metadata.get("error", {}).get("code", s.name) for s in operation.error_shapes} | COMMON_ERRORS
             if refused.code not in known:
                 self.violate(f"{operation.name} never answers {refused.code}")
-            text = (f'<ErrorResponse xmlns="{model.metadata["xmlNamespace"]}"><Error><Type>Sender</Type>'
-                    f"<Code>{refused.code}</Code><Message>{refused}</Message></Error><RequestId>x</RequestId></ErrorResponse>")
-            status = refused.status
+            text, status = wire.refusal(model, refused), refused.status
+            headers["X-Amzn-ErrorType"] = refused.code
         if fault and fault["kind"] == "lost":
             return None
-        return status, text if isinstance(text, bytes) else text.encode()
-
-    def parse(self, operation, form):
-        request = {"url_path": "/", "query_string": {}, "method": "POST", "headers": {}, "body": form, "values": form}
-        parameters = PROTOCOL_PARSERS["query"](operation).parse(request)
-        self.check("request", operation, parameters, operation.input_shape)
-        # What botocore makes of the same parameters has the same fields, so that none was left unread.
-        again = QuerySerializer().serialize_to_request(parameters, operation)["body"]
-        if set(again) != set(form):
-            self.violate(f"{operation.name}: fields {sorted(set(again) ^ set(form))}")
-        return parameters
+        return status, headers, text if isinstance(text, bytes) else text.encode()
 
     def check(self, what, operation, value, shape):
         if shape is None:
@@ -129,23 +123,27 @@ class Handler(BaseHTTPRequestHandler):
         with fake.lock:
             try:
                 if self.path == "/fake":
-                    answer = 200, json.dumps(fake.order(json.loads(body)), default=str).encode()
+                    answer = 200, {}, json.dumps(fake.order(json.loads(body)), default=str).encode()
                 else:
                     scope = re.search(r"Credential=[^/]+/\d+/([^/]+)/([^/]+)/", self.headers["Authorization"]).groups()
-                    answer = fake.answer(scope, body)
+                    request = {"method": self.command, "path": self.path, "headers": dict(self.headers), "body": body}
+                    answer = fake.answer(scope, request)
             except Exception as e:
                 fake.violate(f"{self.path}: {e!r} for {body}")
-                answer = 500, repr(e).encode()
+                answer = 500, {}, repr(e).encode()
         if answer is None:
             self.close_connection = True
             return
-        status, text = answer
+        status, headers, text = answer
         self.send_response(status)
-        self.send_header("Content-Type", "text/xml")
+        for name, value in headers.items():
+            self.send_header(name, value)
         self.send_header("Content-Length", str(len(text)))
         self.end_headers()
         self.wfile.write(text)
         self.wfile.flush()
+
+    do_GET = do_PUT = do_DELETE = do_POST
 
     def log_message(self, *_):
         pass

@@ -27,7 +27,9 @@ mod show;
 mod status;
 mod sync;
 mod user;
+mod vault;
 mod verify;
+mod wait;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -104,6 +106,8 @@ enum Command {
     Config(config::Options),
     /// Snapshots of RDS instances and Aurora clusters: make, copy, keep, restore them
     Rds(rds::Options),
+    /// AWS Backup: vault, plan and selection as the configuration says; status, restores, costs
+    Vault(vault::Options),
     /// Try the channels by which people are told
     Notify(notify::Options),
     /// Make the package of the AWS Lambda function
@@ -157,6 +161,7 @@ fn wants_json(command: &Command) -> bool {
         Command::Rds(o) => o.json(),
         Command::Serve(o) => o.json,
         Command::Status(o) => o.json,
+        Command::Vault(o) => o.json(),
         Command::Lambda(o) => o.json(),
         Command::User(_)
         | Command::Role(_)
@@ -198,7 +203,8 @@ fn layered(cli: Cli) -> Result<(Cli, Config)> {
         | Command::Prune(_)
         | Command::Adopt(_)
         | Command::Rds(_)
-        | Command::Sync(_) => None,
+        | Command::Sync(_)
+        | Command::Vault(_) => None,
     };
     let config = Config::load(cli.config.as_deref())?;
     let database = entry.map(|words| words.split('@').next().unwrap_or(words));
@@ -228,6 +234,7 @@ fn run(cli: Cli, config: &Config) -> Result<()> {
         Command::Serve(options) => serve::run(&options, cli.config.as_deref()),
         Command::Status(options) => status::run(&options, cli.config.as_deref()),
         Command::User(options) => user::run(&options),
+        Command::Vault(options) => vault::run(&options, config),
         Command::Role(options) => role::run(&options, config),
         Command::Init(options) => init::run(&options),
         Command::Config(options) => config::run(&options, cli.config.as_deref()),

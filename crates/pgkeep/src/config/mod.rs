@@ -36,6 +36,8 @@ pub(crate) struct Config {
     pub(crate) notify: BTreeMap<String, ChannelEntry>,
     /// Where the secret comes from that the dashboard shows to the identity provider.
     pub(crate) oidc_client_secret: Option<PasswordSource>,
+    /// What is to stand at AWS Backup.
+    pub(crate) aws_backup: Option<pgkeep_vault::Settings>,
 }
 
 /// One channel: who is told of what.

@@ -88,10 +88,11 @@ impl Reader<'_> {
                         config.notify.insert(name.into_inner().into_owned(), channel);
                     }
                 }
+                "aws_backup" => config.aws_backup = self.aws_backup(value),
                 other => self.unknown(
                     key.span().start,
                     other,
-                    &["store", "defaults", "drill", "databases", "stores", "notify"],
+                    &["store", "defaults", "drill", "databases", "stores", "notify", "aws_backup"],
                 ),
             }
         }
@@ -105,6 +106,18 @@ impl Reader<'_> {
             _ => {
                 self.problem(at, format!("\"{name}\" is a table: write [{name}]"));
                 Vec::new()
+            }
+        }
+    }
+
+    /// `[aws_backup]`.
+    fn aws_backup(&mut self, value: Spanned<DeValue<'_>>) -> Option<pgkeep_vault::Settings> {
+        let start = value.span().start;
+        match pgkeep_vault::Settings::deserialize(toml::de::ValueDeserializer::from(value)) {
+            Ok(settings) => Some(settings),
+            Err(e) => {
+                self.problem(e.span().map_or(start, |s| s.start), format!("[aws_backup]: {}", e.message()));
+                None
             }
         }
     }
@@ -307,6 +320,18 @@ pub(super) mod tests {
         assert!(wrong("[drill]\nchekc = 'x'")[0].1.contains("\"check\""));
         // Those of other commands would count for these, too.
         assert_eq!(wrong("[drill]\njobs = 1")[0].0, 2);
+    }
+
+    #[test]
+    fn aws_backups_own_table_is_read_with_the_line_of_what_is_wrong() {
+        let text =
+            "store = 'x'\n[aws_backup]\nname = 'chat'\npreset = 'prod'\n[aws_backup.rules.weekly-backup]\n";
+        let config = parse(&format!("{text}delete_after = 120")).unwrap();
+        let rules = config.aws_backup.unwrap().desired().plan.rules;
+        assert_eq!(rules[1].lifecycle.delete_after, Some(120));
+        let found = wrong(&format!("{text}delete_afer = 120"));
+        assert!(found[0].0 == 6 && found[0].1.contains("delete_after"), "{found:?}");
+        assert!(wrong("[aws_backup]\npreset = 'dev'")[0].1.contains("name"));
     }
 
     #[test]

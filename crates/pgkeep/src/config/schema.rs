@@ -73,8 +73,39 @@ pub(crate) fn schema(program: &Command) -> Value {
                 "type": "object",
                 "additionalProperties": { "oneOf": KINDS.iter().map(channel).collect::<Vec<_>>() },
             },
+            "aws_backup": aws_backup(),
         },
     })
+}
+
+/// `[aws_backup]`, as `pgkeep_vault::Settings` has it.
+fn aws_backup() -> Value {
+    let object = |required: &[&str], properties: Value| json!({ "type": "object", "additionalProperties": false, "required": required, "properties": properties });
+    let (word, number, yes) =
+        (json!({ "type": "string" }), json!({ "type": "integer" }), json!({ "type": "boolean" }));
+    let words = json!({ "type": "array", "items": word });
+    let tags = json!({ "type": "object", "additionalProperties": word });
+    let copy = object(&["vault"], json!({ "vault": word, "delete_after": number, "cold_after": number }));
+    let rule = object(
+        &[],
+        json!({
+            "schedule": word, "start_window": number, "completion_window": number, "delete_after": number,
+            "cold_after": number, "continuous": yes, "copy": { "type": "array", "items": copy }, "tags": tags, "enabled": yes,
+        }),
+    );
+    let lock = json!({
+        "mode": { "enum": ["governance", "compliance"] }, "min_days": number, "max_days": number, "changeable_for_days": number,
+    });
+    let conditions = json!({ "string_equals": tags, "string_not_equals": tags, "string_like": tags, "string_not_like": tags });
+    object(
+        &["name"],
+        json!({
+            "name": word, "region": word, "preset": { "enum": ["dev", "prod"] }, "kms_key": word, "role": word,
+            "time_zone": word, "resources": words, "not_resources": words, "selection_tags": tags,
+            "conditions": object(&[], conditions), "vault_lock": object(&["mode"], lock), "access_policy": word,
+            "rules": { "type": "object", "additionalProperties": rule }, "tags": tags,
+        }),
+    )
 }
 
 /// One kind of channel.

@@ -161,7 +161,7 @@ fn restore(
     source: &Source,
     cancel: &Cancel,
 ) -> Result<(RdsDatabase, Option<WholeRead>)> {
-    let reach = super::watch::length("--reach-within", &options.reach_within)?;
+    let reach = crate::cli::wait::length("--reach-within", &options.reach_within)?;
     let job = RdsRestoreJob {
         rds: &place.rds,
         source,

@@ -1,110 +1,33 @@
-//! How runs wait, and what is shown meanwhile.
-
-use std::collections::HashMap;
-use std::io::IsTerminal;
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+//! How long snapshots may wait and take.
 
 use clap::Args;
-use jiff::{SignedDuration, Timestamp};
 use pgkeep_engine::Cancel;
-use pgkeep_keep::retention::Policy;
-use pgkeep_snapshots::{Pace, Step, Windows};
-use serde_json::json;
+use pgkeep_snapshots::{Pace, Windows};
 
-use crate::failure::{Failure, Result};
-use crate::retention::parsed;
-use crate::show::{ProgressMode, warn};
-
-/// The longest that a wish to stop goes unheard.
-const HEARD: Duration = Duration::from_millis(100);
-/// On a plain display something that goes on is told of again after so many percent.
-const STEP: i32 = 10;
+use crate::cli::wait::{PaceFlags, length};
+use crate::failure::Result;
 
 /// How long may be waited.
 #[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "RDS")]
+#[command(next_help_heading = "Waiting")]
 pub(super) struct WaitFlags {
     /// One that cannot begin within this fails: an instance that is busy, say
     #[arg(long, value_name = "TIME", default_value = "1h")]
     start_window: String,
-    /// One that is not done within this fails; what RDS does goes on
-    #[arg(long, value_name = "TIME", default_value = "24h")]
-    completion_window: String,
-    /// Time between two looks
-    #[arg(long, value_name = "TIME", default_value = "15s")]
-    poll: String,
-    /// How to show progress (on standard error)
-    #[arg(long, value_enum, default_value = "auto")]
-    progress: ProgressMode,
+    #[command(flatten)]
+    waiting: PaceFlags,
 }
 
 impl WaitFlags {
     pub(super) fn windows(&self) -> Result<Windows> {
         Ok(Windows {
             start: length("--start-window", &self.start_window)?,
-            completion: length("--completion-window", &self.completion_window)?,
+            completion: self.waiting.completion_window()?,
         })
-    }
-
-    fn poll(&self) -> Result<Duration> {
-        let poll = length("--poll", &self.poll)?.and_then(|p| Duration::try_from(p).ok());
-        poll.ok_or_else(|| Failure::usage("--poll: 0 would ask RDS without a pause\n  hint: --poll 15s"))
     }
 
     /// Does the work at this pace. Several threads may show at once.
     pub(super) fn at_pace<T>(&self, cancel: &Cancel, work: impl FnOnce(&Pace<'_>) -> T) -> Result<T> {
-        let shown = Shown { mode: self.progress, began: Instant::now(), last: Mutex::default() };
-        let pause = |time: Duration| {
-            let until = Instant::now() + time;
-            while !cancel.is_raised() {
-                let left = until.saturating_duration_since(Instant::now());
-                if left.is_zero() {
-                    return true;
-                }
-                std::thread::sleep(left.min(HEARD));
-            }
-            false
-        };
-        let told = |step: &Step<'_>| shown.step(step);
-        Ok(work(&Pace { poll: self.poll()?, now: &Timestamp::now, pause: &pause, told: &told }))
-    }
-}
-
-/// A length of time; nothing for 0.
-pub(super) fn length(option: &str, text: &String) -> Result<Option<SignedDuration>> {
-    Ok(parsed(option, Some(text), Policy::interval_of)?.flatten())
-}
-
-struct Shown {
-    mode: ProgressMode,
-    began: Instant,
-    /// What was told last of each.
-    last: Mutex<HashMap<String, (String, i32)>>,
-}
-
-impl Shown {
-    fn step(&self, step: &Step<'_>) {
-        let percent = step.percent.unwrap_or_default();
-        let often = self.mode == ProgressMode::Json
-            || self.mode == ProgressMode::Auto && std::io::stderr().is_terminal();
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = last.get(step.what);
-        if known.is_some_and(|(status, told)| {
-            status == step.status && (percent - told < STEP && !often || percent == *told)
-        }) {
-            return;
-        }
-        last.insert(step.what.to_owned(), (step.status.to_owned(), percent));
-        let share = step.percent.map(|p| format!(", {p} %")).unwrap_or_default();
-        let words = format!("{}: {}{share}", step.what, step.status);
-        match self.mode {
-            ProgressMode::None => {}
-            ProgressMode::Json => {
-                let elapsed = self.began.elapsed().as_secs_f64();
-                warn(json!({ "event": "progress", "phase": words, "elapsed_seconds": elapsed }).to_string());
-            }
-            ProgressMode::Auto | ProgressMode::Plain => warn(words),
-        }
+        self.waiting.at_pace(cancel, work)
     }
 }
