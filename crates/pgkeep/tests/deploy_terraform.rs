@@ -74,7 +74,7 @@ fn several_databases_every_three_hours_as_the_deployment_guide_has_it() {
             bucket.name()
         )
     };
-    let deployment = Deployment::of("postgres-backup", variables);
+    let deployment = Deployment::asking("postgres-backup", variables);
     deploy_sh(&deployment, &["deploy", "-auto-approve", "-input=false"]);
     deployment.a_second_plan_is_empty();
     let aws = &deployment.aws;
@@ -140,7 +140,7 @@ fn a_supabase_database_every_week_with_an_e_mail_when_it_fails() {
         source.name(),
         bucket.name()
     );
-    let deployment = Deployment::of("supabase-backup", |_| variables);
+    let deployment = Deployment::of("supabase-backup", &variables);
     deployment.terraform(&["init", "-input=false"]);
     deployment.terraform(&["apply", "-auto-approve", "-input=false"]);
     deployment.a_second_plan_is_empty();
