@@ -97,8 +97,12 @@ impl Wanted {
         Ok(Wanted { settings, desired })
     }
 
+    fn account(&self) -> Result<Account> {
+        Ok(Account::open(self.settings.region.as_deref())?)
+    }
+
     fn open(&self) -> Result<Backup> {
-        Ok(Account::open(self.settings.region.as_deref())?.backup())
+        Ok(self.account()?.backup())
     }
 
     /// The role by which jobs are started.
