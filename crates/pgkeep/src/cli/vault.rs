@@ -17,6 +17,8 @@ use crate::config::Config;
 use crate::failure::{Failure, Result};
 use crate::show::warn;
 
+pub(super) use points::{json_of as point_json, points_of, show as show_points};
+
 /// Options of `vault`.
 #[derive(Parser)]
 pub(super) struct Options {
