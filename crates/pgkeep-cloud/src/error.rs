@@ -32,6 +32,8 @@ pub enum CloudErrorKind {
     Key,
     /// AWS could not be reached.
     Unreachable,
+    /// It was begun, and its answer did not come in time.
+    Late,
     /// Anything else.
     Other,
 }
@@ -96,10 +98,18 @@ impl Asked<'_> {
         // Proxies and endpoint policies refuse in forms of their own.
         let forbidden = e.raw_response().is_some_and(|r| r.status().as_u16() == 403);
         let Some(code) = e.code().or(forbidden.then_some("AccessDenied")) else {
-            return CloudError::new(CloudErrorKind::Unreachable, &self.what, chain(e))
-                .hint("check the network, the region and AWS_ENDPOINT_URL");
+            return self.unreachable(e);
         };
-        let said = e.message().unwrap_or("no reason given");
+        self.refused(code, e.message().unwrap_or("no reason given"))
+    }
+
+    pub(crate) fn unreachable(&self, e: &dyn StdError) -> CloudError {
+        CloudError::new(CloudErrorKind::Unreachable, &self.what, chain(e))
+            .hint("check the network, the region and AWS_ENDPOINT_URL")
+    }
+
+    /// What a service's error code means.
+    pub(crate) fn refused(&self, code: &str, said: &str) -> CloudError {
         let new = |kind| CloudError::new(kind, &self.what, format!("{said} ({code})"));
         match code {
             "AccessDenied" | "AccessDeniedException" | "AuthorizationError" | "AuthorizationErrorException" | "UnauthorizedOperation" | "NotAuthorized" => {
@@ -135,6 +145,7 @@ impl Asked<'_> {
             | "NotFoundException"
             | "ParameterNotFound"
             | "ParameterVersionNotFound"
+            | "ClusterNotFoundException"
             | "DBInstanceNotFound"
             | "DBInstanceNotFoundFault"
             | "DBClusterNotFoundFault"

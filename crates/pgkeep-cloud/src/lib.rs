@@ -7,7 +7,9 @@
 
 mod account;
 pub mod backup;
+mod call;
 mod error;
+mod function;
 mod message;
 mod metrics;
 mod parameter;
@@ -15,13 +17,16 @@ mod rds;
 mod request;
 mod runtime;
 mod secret;
+mod task;
 mod token;
 
 pub use account::Account;
 pub use error::{CloudError, CloudErrorKind, Result};
-pub use metrics::{Metric, Unit};
+pub use function::Invoked;
+pub use metrics::{Metric, NAMESPACE, Unit, backup_metrics, embedded};
 pub use rds::{
     Export, ExportOrder, Rds, RdsDatabase, RdsKind, RdsPlace, RdsSnapshot, RestoreFrom, RestoreInto, Role,
     Tags,
 };
 pub use secret::Secret;
+pub use task::Task;

@@ -1,5 +1,6 @@
 //! What the function answers: one result for each database.
 
+use pgkeep_cloud::Invoked;
 use serde_json::{Map, Value, json};
 
 use crate::event::Ask;
@@ -11,6 +12,8 @@ pub struct Done {
     pub ok: bool,
     /// The command's own JSON result, and the database's name.
     pub result: Map<String, Value>,
+    /// Whether another invocation has told of it in the log and by metrics, or will.
+    pub(crate) told: bool,
 }
 
 impl Done {
@@ -38,7 +41,34 @@ impl Done {
         }
         map.insert("ok".into(), ok.into());
         map.insert("database".into(), ask.name.clone().into());
-        Done { ok, result: map }
+        Done { ok, result: map, told: false }
+    }
+
+    /// Of the function's own answer to another invocation.
+    pub(crate) fn of_invocation(ask: &Ask, invoked: &Invoked) -> Done {
+        let answer: Value = serde_json::from_str(&invoked.answer).unwrap_or_default();
+        if let (false, Value::Object(result)) = (invoked.failed, &answer["results"][0]) {
+            return Done { ok: true, result: result.clone(), told: true };
+        }
+        let said = answer["errorMessage"].as_str().unwrap_or("its invocation gave no result");
+        // Of our own message the part about this database.
+        let own = said.split_once(&format!("\n{}: ", ask.name)).map(|(_, own)| own);
+        let kind = answer["errorType"].as_str().unwrap_or("ended").trim_start_matches("pgkeep.");
+        // Where Lambda itself ended it, nothing was told.
+        Done { told: own.is_some(), ..Done::failed(ask, kind, own.unwrap_or(said)) }
+    }
+
+    /// One that goes on as a task, which tells by itself how it ends. It is neither a success nor a failure.
+    pub(crate) fn started(ask: &Ask, task: &str) -> Done {
+        let mut result = Map::new();
+        result.insert("database".into(), ask.name.clone().into());
+        result.insert("started".into(), json!({ "task": task }));
+        Done { ok: true, result, told: false }
+    }
+
+    /// Whether it goes on elsewhere.
+    pub(crate) fn is_started(&self) -> bool {
+        self.result.contains_key("started")
     }
 
     /// One that did not come to run.
@@ -64,7 +94,8 @@ impl Done {
     }
 }
 
-/// The answer to an invocation: `ok`, and `results` in the order of the event.
+/// The answer to an invocation: `ok`, and `results` in the order of the event. A result with `started` goes on as a task, and
+/// is no backup yet.
 ///
 /// # Errors
 /// The same with every failed database named, where one failed: then the invocation fails.
@@ -82,7 +113,7 @@ mod tests {
     use super::*;
 
     fn ask(name: &str) -> Ask {
-        Ask { name: name.into(), words: vec!["backup".into()], environment: Vec::new() }
+        Ask::backup("x", name, None)
     }
 
     #[test]

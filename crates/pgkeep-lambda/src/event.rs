@@ -5,7 +5,7 @@ mod own;
 mod pgdump;
 mod place;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::environment::{Environment, Kept};
 pub use place::Place;
@@ -19,6 +19,46 @@ pub struct Ask {
     pub words: Vec<String>,
     /// What goes into its environment: passwords, and options.
     pub environment: Vec<(String, String)>,
+    /// Whether a password was in the event.
+    pub secret_in_event: bool,
+}
+
+/// An event, and which of its databases is meant where others do the rest.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Part<'e> {
+    /// The whole event.
+    pub(crate) event: &'e Value,
+    /// The name of one of its databases.
+    pub(crate) only: Option<&'e str>,
+}
+
+impl<'e> Part<'e> {
+    /// Takes apart what [`to_event`](Self::to_event) makes; any other event is meant as a whole.
+    pub(crate) fn of(event: &'e Value) -> Part<'e> {
+        match (event.as_object().map(Map::len), &event["only"], &event["event"]) {
+            (Some(2), Value::String(only), inner) if event.get("event").is_some() => {
+                Part { event: inner, only: Some(only) }
+            }
+            _ => Part { event, only: None },
+        }
+    }
+
+    /// As an event.
+    pub(crate) fn to_event(self) -> String {
+        json!({ "only": self.only, "event": self.event }).to_string()
+    }
+
+    /// The commands that it asks for.
+    pub(crate) fn asks(self, sources: &Sources<'_>) -> Result<Vec<Ask>, EventError> {
+        let mut all = asks(self.event, sources)?;
+        if let Some(only) = self.only {
+            all.retain(|ask| ask.name == only);
+            if all.is_empty() {
+                return Err(EventError::Event(format!("it has no database \"{only}\"")));
+            }
+        }
+        Ok(all)
+    }
 }
 
 /// An event that can't be followed.
@@ -152,8 +192,6 @@ impl<'e> Fields<'e> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     fn with(event: Value, pairs: &[(&str, &str)], configured: &[&str]) -> Result<Vec<Ask>, EventError> {
@@ -271,6 +309,23 @@ mod tests {
         assert_eq!(create[0].name, "shop, crm");
         let prune = with(json!({ "command": "rds snapshot prune" }), &[], &["shop", "crm"]).unwrap();
         assert_eq!(lines(&prune), ["rds snapshot prune shop", "rds snapshot prune crm"]);
+    }
+
+    #[test]
+    fn a_part_of_an_event_is_one_of_its_databases() {
+        let event = json!({ "databases": ["a", "b"] });
+        let text = Part { event: &event, only: Some("b") }.to_event();
+        let sent: Value = serde_json::from_str(&text).unwrap();
+        let part = Part::of(&sent);
+        let sources = Sources {
+            environment: &Environment::default(),
+            configured: &|| Ok(Vec::new()),
+            read: &|_, _| Err(String::new()),
+        };
+        assert_eq!(lines(&part.asks(&sources).unwrap()), ["backup b"]);
+        let told = Part { only: Some("c"), ..part }.asks(&sources).unwrap_err().to_string();
+        assert!(told.contains("\"c\""), "{told}");
+        assert_eq!(Part::of(&event), Part { event: &event, only: None });
     }
 
     #[test]

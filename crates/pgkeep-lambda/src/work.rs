@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::answer::Done;
 use crate::event::Ask;
+use crate::fargate::Fargate;
 
 /// What a command leaves of the invocation's time for its own end and for the answer: a stopped upload has to be
 /// aborted at the store.
@@ -22,52 +23,69 @@ const NARROW: f64 = 0.7;
 
 /// What all commands of one invocation share.
 #[derive(Debug, Clone, Copy)]
-pub struct Invocation<'i> {
+pub(crate) struct Invocation<'i> {
     /// The program.
     pub program: &'i Path,
     /// The invocation's id, which stands in every line of its log.
     pub request: &'i str,
-    /// When Lambda ends it.
-    pub deadline: SystemTime,
+    /// When Lambda ends it; nobody ends a task.
+    pub deadline: Option<SystemTime>,
     /// Whether a backup is estimated before it begins.
     pub estimate: bool,
+    /// The event that all of it comes from.
+    pub(crate) event: &'i Value,
+    /// Where databases go that are too big for this.
+    pub(crate) fargate: Option<&'i Fargate>,
 }
 
 impl Invocation<'_> {
     /// Runs the command and waits for it.
-    pub fn run(&self, ask: &Ask) -> Done {
+    pub(crate) fn run(&self, ask: &Ask) -> Done {
+        let is_backup = ask.words.first().is_some_and(|w| w == "backup");
+        let fargate = self.fargate.filter(|_| is_backup);
+        if let Some(fargate) = fargate.filter(|f| f.always_has(&ask.name)) {
+            return self.hand_over(fargate, ask);
+        }
+        let estimate = match is_backup && self.estimate && self.deadline.is_some() {
+            true => self.left().and_then(|_| self.estimated(ask)),
+            false => None,
+        };
+        // Estimating took some of it.
         let Some(left) = self.left() else {
-            return Done::failed(
-                ask,
-                "no-time",
-                "no time is left for it in this invocation\n  hint: a longer timeout of the function, fewer databases \
-                 in one event, or an invocation for each (PGKEEP_FAN_OUT)",
-            );
+            return match fargate {
+                Some(fargate) => self.hand_over(fargate, ask),
+                None => Done::failed(
+                    ask,
+                    "no-time",
+                    "no time is left for it in this invocation\n  hint: a longer timeout of the function, fewer databases \
+                     in one event, or an invocation for each (PGKEEP_FAN_OUT)",
+                ),
+            };
         };
         let mut notes = Vec::new();
-        if self.estimate && ask.words.first().is_some_and(|w| w == "backup") {
-            match self.estimated(ask).map(|seconds| (seconds, seconds / left.as_secs_f64())) {
-                Some((seconds, share)) if share > TOLERANCE => {
-                    let why = format!(
-                        "refused before it began: by its size it takes about {} s, and {} s are left\n  hint: more \
-                         memory gives the function more processor, up to 10 GB; beyond that run the same container \
-                         as a Fargate task",
-                        seconds.ceil(),
-                        left.as_secs()
-                    );
-                    return Done::failed(ask, "too-big", &why);
+        match estimate.map(|seconds| (seconds, seconds / left.as_secs_f64())) {
+            Some((seconds, share)) if share > TOLERANCE => {
+                if let Some(fargate) = fargate {
+                    return self.hand_over(fargate, ask);
                 }
-                Some((seconds, share)) if share > NARROW => notes.push(format!(
-                    "by its size it takes about {} s of the {} s that are left: it will soon be too big for this function",
+                let why = format!(
+                    "refused before it began: by its size it takes about {} s, and {} s are left\n  hint: more memory gives \
+                     the function more processor, up to 10 GB; beyond that let it be done by a task on Fargate \
+                     (PGKEEP_FARGATE_TASK_DEFINITION)",
                     seconds.ceil(),
                     left.as_secs()
-                )),
-                _ => {}
+                );
+                return Done::failed(ask, "too-big", &why);
             }
+            Some((seconds, share)) if share > NARROW => notes.push(format!(
+                "by its size it takes about {} s of the {} s that are left: it is nearly too big for this function, or is already",
+                seconds.ceil(),
+                left.as_secs()
+            )),
+            _ => {}
         }
-        let left = self.left().unwrap_or(LEAST);
         let mut command = self.command(ask);
-        if ask.words.first().is_some_and(|w| w == "backup") {
+        if is_backup && self.deadline.is_some() {
             command.args(["--max-duration", &format!("{}s", left.as_secs().max(1))]);
         }
         // What RDS has begun then goes on, and the next try of the event takes it up.
@@ -82,8 +100,17 @@ impl Invocation<'_> {
         done
     }
 
+    /// Starts the task that does it.
+    fn hand_over(&self, fargate: &Fargate, ask: &Ask) -> Done {
+        match fargate.start(ask, self.event, self.request) {
+            Ok(task) => Done::started(ask, &task),
+            Err(why) => Done::failed(ask, "fargate", &why),
+        }
+    }
+
     fn left(&self) -> Option<Duration> {
-        let left = self.deadline.duration_since(SystemTime::now()).ok()?;
+        let Some(deadline) = self.deadline else { return Some(Duration::MAX) };
+        let left = deadline.duration_since(SystemTime::now()).ok()?;
         left.checked_sub(RESERVE).filter(|left| *left >= LEAST)
     }
 

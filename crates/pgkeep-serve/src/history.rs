@@ -80,6 +80,30 @@ impl History {
         }
     }
 
+    /// Puts the file back where somebody has deleted it under the daemon, with all that was in it.
+    ///
+    /// # Errors
+    /// What keeps it from being made.
+    pub(crate) fn put_back(&self) -> Result<()> {
+        if self.path.exists() || self.path.as_os_str() == ":memory:" {
+            return Ok(());
+        }
+        let failed = |why: String| ServeError::State { path: self.path.clone(), why };
+        let mut connection = self.lock();
+        if let Some(folder) = self.path.parent() {
+            std::fs::create_dir_all(folder).map_err(|e| failed(e.to_string()))?;
+        }
+        for end in ["-wal", "-shm"] {
+            // What a file that is gone has left would be taken for the new one's.
+            let _ = std::fs::remove_file(with_end(&self.path, end));
+        }
+        // Its space is still there while it is open.
+        let copied = connection.execute("VACUUM INTO ?1", params![self.path.to_string_lossy()]);
+        let opened = copied.and_then(|_| open(&self.path));
+        *connection = opened.map_err(|e| failed(e.to_string()))?;
+        Ok(())
+    }
+
     /// State that ends with the process.
     ///
     /// # Errors
@@ -146,16 +170,18 @@ fn open(path: &Path) -> rusqlite::Result<Connection> {
 }
 
 fn put_aside(path: &Path) -> std::io::Result<()> {
-    let with = |end: &str| {
-        let mut name = path.as_os_str().to_owned();
-        name.push(end);
-        PathBuf::from(name)
-    };
     for end in ["-wal", "-shm"] {
-        match std::fs::remove_file(with(end)) {
+        match std::fs::remove_file(with_end(path, end)) {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(e),
             _ => {}
         }
     }
-    std::fs::rename(path, with(".broken"))
+    std::fs::rename(path, with_end(path, ".broken"))
+}
+
+/// The path of a file that belongs to this one.
+fn with_end(path: &Path, end: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(end);
+    PathBuf::from(name)
 }

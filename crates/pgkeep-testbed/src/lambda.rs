@@ -4,6 +4,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, ExitStatus};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -69,6 +70,55 @@ impl Lambda {
 impl Drop for Lambda {
     fn drop(&mut self) {
         self.kill();
+    }
+}
+
+/// Lambda's own API, as far as invoking goes (Lambda API reference, "Invoke"): each invocation runs in a container of its own.
+#[derive(Debug)]
+pub struct LambdaService {
+    /// Such as `http://127.0.0.1:4566`, for `AWS_ENDPOINT_URL_LAMBDA`.
+    pub endpoint: String,
+    most: Arc<AtomicUsize>,
+}
+
+impl LambdaService {
+    /// Starts one, whose function is this program with so much time for each invocation.
+    #[must_use]
+    pub fn start(program: impl Fn() -> Command + Send + Sync + 'static, time: Duration) -> LambdaService {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let endpoint = format!("http://{}", listener.local_addr().expect("its address"));
+        let (program, running) = (Arc::new(program), Arc::new(AtomicUsize::new(0)));
+        let most = Arc::new(AtomicUsize::new(0));
+        let at_most = Arc::clone(&most);
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let (program, running, most) = (program.clone(), running.clone(), Arc::clone(&at_most));
+                std::thread::spawn(move || {
+                    let mut reader = BufReader::new(stream.try_clone().expect("a second handle"));
+                    let Some((path, event)) = request(&mut reader) else { return };
+                    assert_eq!(path, "/2015-03-31/functions/function/invocations");
+                    most.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                    let answer = Lambda::start(&mut program()).invoke(&event, time);
+                    running.fetch_sub(1, Ordering::SeqCst);
+                    let (header, body) = match answer {
+                        LambdaAnswer::Response(body) => ("", body),
+                        LambdaAnswer::Error(body) => ("X-Amz-Function-Error: Unhandled\r\n", body),
+                    };
+                    let length = body.len();
+                    let head = format!(
+                        "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n{header}Connection: close\r\n\r\n"
+                    );
+                    let _ = (&stream).write_all(&[head, body].concat().into_bytes());
+                });
+            }
+        });
+        LambdaService { endpoint, most }
+    }
+
+    /// The most invocations that ran at one time.
+    #[must_use]
+    pub fn most_at_once(&self) -> usize {
+        self.most.load(Ordering::SeqCst)
     }
 }
 

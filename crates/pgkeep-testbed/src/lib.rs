@@ -38,7 +38,7 @@ pub use aws_fake::AwsFake;
 pub use certificates::Authority;
 pub use compare::compare_databases;
 pub use database::Database;
-pub use lambda::{Lambda, LambdaAnswer};
+pub use lambda::{Lambda, LambdaAnswer, LambdaService};
 pub use mail::MailServer;
 pub use oidc::IdentityProvider;
 pub use own_server::{OwnServer, private_server};

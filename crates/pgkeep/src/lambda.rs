@@ -3,18 +3,28 @@
 use std::path::Path;
 use std::process::ExitCode;
 
+use pgkeep_lambda::Host;
+
 use crate::config::Config;
+use crate::failure::{Exit, Failure, Result};
 use crate::show::warn;
 
 /// Answers Lambda's events.
 pub(crate) fn main() -> ExitCode {
-    match std::env::current_exe() {
-        Ok(program) => pgkeep_lambda::run(pgkeep_lambda::Host { program, configured }),
-        Err(e) => {
-            warn(format!("pgkeep: error: the program's own path: {e}"));
+    match host() {
+        Ok(host) => pgkeep_lambda::run(host),
+        Err(failure) => {
+            warn(format!("pgkeep: error: {}", failure.message));
             ExitCode::FAILURE
         }
     }
+}
+
+/// What the function needs of this program.
+pub(crate) fn host() -> Result<Host> {
+    let program = std::env::current_exe()
+        .map_err(|e| Failure::new(Exit::Failed, "failed", format!("the program's own path: {e}")))?;
+    Ok(Host { program, configured })
 }
 
 /// The names of the databases in the configuration that `PGKEEP_CONFIG` names, or that lies where it usually does.

@@ -132,6 +132,12 @@ fn helm_and_kubernetes_take_the_chart_whatever_is_set() {
     let yaml = rendered(&dir, all);
     is_good_for_kubernetes(&yaml);
     assert_eq!(of_yaml(&yaml, "sorted(d['kind'] for d in docs)").len(), 5);
+    let elsewhere = rendered(&dir, "dashboard.oidc=true,dashboard.externalUrl=https://pgkeep.example.com");
+    is_good_for_kubernetes(&elsewhere);
+    let kinds = of_yaml(&elsewhere, "sorted(d['kind'] for d in docs)");
+    assert!(kinds.iter().any(|kind| kind.contains("Service\"") || kind == "Service"), "{kinds:?}");
+    let text = std::fs::read_to_string(&elsewhere).unwrap();
+    assert!(text.contains("--listen=0.0.0.0:7317") && !text.contains("--users"), "{text}");
     let mistyped = tool("helm")
         .args(["template", "night"])
         .arg(file("helm/pgkeep"))

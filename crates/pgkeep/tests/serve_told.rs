@@ -91,3 +91,19 @@ fn what_is_not_delivered_is_tried_once_more_when_the_daemon_ends() {
     let id = |request: &Request| request.header("webhook-id").unwrap().to_owned();
     assert!(got.len() == 4 && got.iter().all(|request| id(request) == id(&got[0])), "{got:#?}");
 }
+
+#[test]
+fn a_daemon_whose_state_is_deleted_puts_it_back_and_goes_on() {
+    let database = noise(&Server::major(18), 100);
+    let home = Home::new(&hourly("shop", &database.url()));
+    let daemon = home.serve(&["--survey-every", "1s"]);
+    let run = home.wait_for("shop/backup", RunState::Completed);
+    std::fs::remove_file(home.path("state/state.sqlite")).unwrap();
+    daemon.signal("HUP");
+    wait_until("the state is back", || {
+        home.history().is_some_and(|h| h.run(&run.id).ok().flatten().is_some())
+    });
+    daemon.signal("TERM");
+    daemon.wait().ok();
+    assert_eq!(home.runs("shop/backup").len(), 1);
+}

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::{Ask, EventError, Place, Sources};
 
 /// What it can have.
-pub(super) const FIELDS: &[&str] = &["databases", "command", "options"];
+pub(super) const FIELDS: &[&str] = &["databases", "command", "options", "fan_out"];
 
 /// Commands that an event can ask for.
 const COMMANDS: &[&str] = &[
@@ -25,7 +25,7 @@ const COMMANDS: &[&str] = &[
 const RDS_CREATE: &str = "rds snapshot create";
 
 /// `databases`: names, URLs or objects; all that are configured where it is left out. `command`: `backup` where it is
-/// left out. `options`: the command's own, by the names that the configuration gives them.
+/// left out. `options`: the command's own, by the names that the configuration gives them. `fan_out` is the handler's.
 pub(super) fn asks(fields: &Map<String, Value>, sources: &Sources<'_>) -> Result<Vec<Ask>, EventError> {
     let fields = super::Fields::of(fields, FIELDS)?;
     let command = fields.text("command")?.unwrap_or_else(|| "backup".into());
@@ -45,7 +45,7 @@ pub(super) fn asks(fields: &Map<String, Value>, sources: &Sources<'_>) -> Result
         Some(Value::Array(list)) => {
             list.iter().map(|value| of_value(value, store.as_deref())).collect::<Result<_, _>>()?
         }
-        Some(Value::String(one)) => vec![Ask::of_words(one, store.as_deref())?],
+        Some(one @ Value::String(_)) => vec![of_value(one, store.as_deref())?],
         Some(_) => return Err(EventError::Event("\"databases\" is a list of names, URLs or objects".into())),
     };
     for ask in &mut asks {
@@ -72,11 +72,12 @@ fn at_once(asks: &[Ask], command: &str, options: &[String]) -> Ask {
         name: names.join(", "),
         words: words.chain(options.iter().cloned()).collect(),
         environment: Vec::new(),
+        secret_in_event: false,
     }
 }
 
 fn of_value(value: &Value, store: Option<&str>) -> Result<Ask, EventError> {
-    match value {
+    let mut ask = match value {
         Value::String(words) => Ask::of_words(words, store),
         Value::Object(_) => serde_json::from_value::<Place>(value.clone())
             .map_err(|_| {
@@ -87,7 +88,9 @@ fn of_value(value: &Value, store: Option<&str>) -> Result<Ask, EventError> {
             })?
             .ask(store),
         _ => Err(EventError::Event("\"databases\" is a list of names, URLs or objects".into())),
-    }
+    }?;
+    ask.secret_in_event = !ask.environment.is_empty();
+    Ok(ask)
 }
 
 fn option_words(options: &Map<String, Value>) -> Result<Vec<String>, EventError> {

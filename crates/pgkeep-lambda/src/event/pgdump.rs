@@ -98,6 +98,7 @@ pub(super) fn asks(fields: &Map<String, Value>, environment: &Environment) -> Re
         // The event's password comes before the secret's, as there.
         if let Some(password) = fields.text("PGPASSWORD")?.filter(|_| !iam) {
             ask.environment.push(("PGPASSWORD".into(), password));
+            ask.secret_in_event = true;
         }
         asks.push(ask);
     }

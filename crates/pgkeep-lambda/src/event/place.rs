@@ -138,7 +138,7 @@ impl Ask {
         if let Some(store) = store {
             all.extend(["--to".to_owned(), store.to_owned()]);
         }
-        Ask { name: name.to_owned(), words: all, environment: Vec::new() }
+        Ask { name: name.to_owned(), words: all, environment: Vec::new(), secret_in_event: false }
     }
 
     /// Adds an option.

@@ -120,3 +120,22 @@ fn a_recovery_point_that_the_store_has_no_more_is_deleted_and_stays_known() {
     assert_eq!(history.forget_points(at(100)).unwrap(), 1, "what is stored stays");
     assert_eq!(history.points(None).unwrap(), [point("2", 9)]);
 }
+
+#[test]
+fn a_file_that_was_deleted_under_the_daemon_is_put_back_with_all_that_was_in_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("state/state.sqlite");
+    let history = History::open(&path).unwrap();
+    history.set_mark("schedule:shop/backup", at(1)).unwrap();
+    history.put_back().unwrap();
+    std::fs::remove_dir_all(dir.path().join("state")).unwrap();
+    history.set_mark("schedule:shop/drill", at(2)).unwrap();
+    history.put_back().unwrap();
+    history.set_mark("schedule:shop/prune", at(3)).unwrap();
+    // As another process sees it, now and after the daemon's end.
+    for history in [History::read(&path), History::open(&path)] {
+        let mark = |task: &str| history.as_ref().unwrap().mark(&format!("schedule:shop/{task}")).unwrap();
+        assert_eq!(["backup", "drill", "prune"].map(mark), [Some(at(1)), Some(at(2)), Some(at(3))]);
+    }
+    assert!(!path.with_extension("sqlite.broken").exists());
+}

@@ -35,6 +35,9 @@ impl Process {
         words: &[String],
         log: &Path,
     ) -> io::Result<(Process, Pipes)> {
+        if let Some(folder) = log.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
         let mut log = File::options().create(true).append(true).mode(0o600).open(log)?;
         writeln!(log, "{} {} (run {}, try {})", jiff::Timestamp::now(), run.command, run.id, run.attempt)?;
         let mut command = Command::new(program);

@@ -147,6 +147,7 @@ impl<'w> Heart<'w> {
                 let (history, oldest) = (&self.shared.history, oldest.unwrap_or(Timestamp::MIN));
                 self.keep(history.forget_runs(oldest).and_then(|_| history.forget_points(oldest)).map(drop));
             }
+            self.keep(self.shared.history.put_back());
             self.write_status(now);
             // The first word may take a while; those that have come meanwhile are taken with it.
             let mut word = inbox.hear(self.rest(now));

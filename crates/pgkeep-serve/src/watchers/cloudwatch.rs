@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant, SystemTime};
 
 use jiff::Timestamp;
-use pgkeep_cloud::{Account, Metric, Unit};
+use pgkeep_cloud::{Account, Metric, Unit, backup_metrics};
 
 use crate::error::Result;
 use crate::fleet::TaskKind;
@@ -125,14 +125,7 @@ fn of_run(run: &Run) -> Vec<Metric> {
     let mut metrics = Vec::new();
     match run.kind {
         TaskKind::Backup | TaskKind::Rds => {
-            let count = |is: bool| if is { 1.0 } else { 0.0 };
-            metrics.push(metric("BackupSuccess", Unit::Count, count(good)));
-            metrics.push(metric("BackupFailure", Unit::Count, count(!good)));
-            metrics.extend(seconds.map(|s| metric("BackupDuration", Unit::Seconds, s)));
-            let of_all = |metric: &Metric| Metric { dimensions: Vec::new(), ..metric.clone() };
-            metrics.extend(metrics.iter().map(of_all).collect::<Vec<_>>());
-            metrics.extend(figure("size").map(|v| metric("BackupSize", Unit::Bytes, v)));
-            metrics.extend(figure("rows").map(|v| metric("BackupRows", Unit::Count, v)));
+            metrics.extend(backup_metrics(&dimensions, good, seconds, figure("size"), figure("rows"), at));
         }
         TaskKind::Drill => {
             let proven = run.state == RunState::Completed;

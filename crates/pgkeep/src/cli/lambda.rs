@@ -8,6 +8,7 @@ use pgkeep_lambda::package::{Arch, Package};
 use serde_json::json;
 
 use crate::failure::{Exit, Failure, Result};
+use crate::lambda;
 use crate::show::{bytes, plural, print, print_json, warn};
 
 /// Options of `lambda`.
@@ -21,6 +22,12 @@ pub(super) struct Options {
 enum Action {
     /// Write a zip with this program, pg_dump and every library of both, which runs on provided.al2023
     Package(PackageOptions),
+    /// Do what one event asks for, here and without a limit of time, and print the answer as JSON; a task that the function
+    /// starts on Fargate does so
+    Run {
+        /// The event, as JSON [default: PGKEEP_EVENT, else {}: all databases that are configured]
+        event: Option<String>,
+    },
 }
 
 #[derive(Parser)]
@@ -56,13 +63,28 @@ enum ArchName {
 
 impl Options {
     pub(super) fn json(&self) -> bool {
-        let Action::Package(options) = &self.action;
-        options.json
+        match &self.action {
+            Action::Package(options) => options.json,
+            Action::Run { .. } => true,
+        }
     }
 }
 
 pub(super) fn run(options: &Options) -> Result<()> {
-    let Action::Package(options) = &options.action;
+    match &options.action {
+        Action::Package(options) => package(options),
+        Action::Run { event } => {
+            let answer = pgkeep_lambda::run_once(&lambda::host()?, event.as_deref());
+            print_json(&answer.map_err(|e| match e.kind {
+                "usage" => Failure::usage(e.message),
+                kind => Failure::new(Exit::Failed, kind, e.message),
+            })?);
+            Ok(())
+        }
+    }
+}
+
+fn package(options: &PackageOptions) -> Result<()> {
     let arch = match options.arch {
         Some(ArchName::X86) => Arch::X86_64,
         Some(ArchName::Arm) => Arch::Arm64,

@@ -43,7 +43,7 @@ pub(crate) fn show(site: &Site, visitor: &Visitor) -> Answer {
                     tbody { @for health in &all { (row(health, visitor, now)) } }
                 }
             }
-            (reload(visitor))
+            div.below { (reload(visitor)) }
         }
     };
     Ok(page(visitor, Place::Overview, "Overview", &body))

@@ -43,8 +43,15 @@ pub(super) struct OidcFlags {
 impl OidcFlags {
     /// What is asked for, its secret read; nothing where no provider is named.
     pub(super) fn options(&self, config: &Config) -> Result<Option<OidcOptions>> {
-        let Some((issuer, client_id)) = self.oidc_issuer.clone().zip(self.oidc_client_id.clone()) else {
-            return Ok(None);
+        // What comes from the configuration is not looked at by clap's `requires`.
+        let (issuer, client_id) = match (self.oidc_issuer.clone(), self.oidc_client_id.clone()) {
+            (Some(issuer), Some(client_id)) => (issuer, client_id),
+            (None, None) if self.is_silent(config) => return Ok(None),
+            _ => {
+                return Err(Failure::usage(
+                    "signing in by OpenID Connect needs both --oidc-issuer and --oidc-client-id",
+                ));
+            }
         };
         let file = self.oidc_client_secret_file.clone().map(|file| PasswordSource::File { file });
         let source = match (&file, &config.oidc_client_secret) {
@@ -69,5 +76,12 @@ impl OidcFlags {
             operators: self.oidc_operators.clone(),
             viewers: self.oidc_viewers.clone(),
         }))
+    }
+
+    /// Whether nothing else is said of a provider.
+    fn is_silent(&self, config: &Config) -> bool {
+        self.oidc_client_secret_file.is_none()
+            && config.oidc_client_secret.is_none()
+            && [&self.oidc_scope, &self.oidc_operators, &self.oidc_viewers].iter().all(|list| list.is_empty())
     }
 }

@@ -29,7 +29,7 @@ pub(super) struct WatchFlags {
     #[arg(long, help_heading = DAEMON)]
     cloudwatch: bool,
     /// The namespace of these metrics
-    #[arg(long, value_name = "NAME", default_value = "CustomMetrics/DatabaseBackup", help_heading = DAEMON)]
+    #[arg(long, value_name = "NAME", default_value = pgkeep_cloud::NAMESPACE, help_heading = DAEMON)]
     cloudwatch_namespace: String,
 }
 

@@ -57,6 +57,12 @@ impl WebFlags {
                 self.listen
             ))
         })?;
+        // What comes from the configuration is not looked at by clap's `requires`.
+        let tls = match (self.tls_cert.clone(), self.tls_key.clone()) {
+            (Some(certificate), Some(key)) => Some((certificate, key)),
+            (None, None) => None,
+            _ => return Err(Failure::usage("TLS needs both --tls-cert and --tls-key")),
+        };
         let token = self.metrics_token_file.as_ref().map(|file| {
             let text = std::fs::read_to_string(file);
             let text =
@@ -67,7 +73,7 @@ impl WebFlags {
             }
         });
         Ok(Some(WebOptions {
-            tls: self.tls_cert.clone().zip(self.tls_key.clone()),
+            tls,
             users: self.users.clone(),
             oidc: self.oidc.options(config)?,
             external_url: self.external_url.clone(),
