@@ -86,11 +86,6 @@ pub fn metadata(
         When::At(time) if time > now => return wrong(format!("{time} has still to come")),
         When::At(_) | When::Latest => {}
     }
-    if resource_type == "Aurora" && target.class.is_some() {
-        return wrong(
-            "a cluster has no class: its instances have, and are made once the cluster is there".into(),
-        );
-    }
     let mut all = from.clone();
     // Of what was backed up: the new one must not be named by them.
     for gone in ["DBInstanceIdentifier", "DBClusterIdentifier", "RestoreTime", "UseLatestRestorableTime"] {
@@ -98,7 +93,7 @@ pub fn metadata(
     }
     all.insert(name.into(), target.name.clone());
     let mut set = |key: &str, value: Option<String>| value.map(|value| all.insert(key.into(), value));
-    // A cluster has none: its instance is made once it is there.
+    // A cluster has no class: its instance is made once it is there.
     set("DBInstanceClass", target.class.clone().filter(|_| resource_type == "RDS"));
     set("DBSubnetGroupName", target.subnet_group.clone());
     set(group, target.parameter_group.clone());
