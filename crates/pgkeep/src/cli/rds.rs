@@ -3,6 +3,7 @@
 mod copy;
 mod create;
 mod export;
+mod figures;
 mod list;
 mod place;
 mod prune;

@@ -10,6 +10,7 @@ use pgkeep_snapshots::{CreateOrder, taken_of};
 use serde_json::{Value, json};
 
 use super::Action;
+use super::figures::FigureFlags;
 use super::place::{CopyFlags, Place, PlaceFlags, places};
 use super::prune::{RuleFlags, prune_all};
 use super::watch::WaitFlags;
@@ -41,6 +42,8 @@ pub(super) struct Options {
     prune: bool,
     #[command(flatten)]
     rules: RuleFlags,
+    #[command(flatten)]
+    figures: FigureFlags,
     #[command(flatten)]
     wait: WaitFlags,
     /// The moment that names are made of; one that was made for it already is not made twice [default: now]
@@ -99,7 +102,13 @@ fn one(place: &Place, at: Timestamp, config: &Config, cancel: &Cancel) -> Result
     let Action::Create(options) = &place.action else {
         return Err(Failure::usage("the command line is not about creating"));
     };
+    let began = Instant::now();
     let done = options.notify.told(config, "rds", Some(&place.label), || make(place, options, at, cancel));
+    if !options.dry_run {
+        // Exit code 10 says that the snapshot is there.
+        let good = done.as_ref().err().is_none_or(|failure| failure.exit == Exit::Degraded);
+        options.figures.made(&place.label, place.rds.region(), good, began.elapsed());
+    }
     if let (true, Err(failure)) = (options.json, &done)
         && !failure.told
     {

@@ -7,6 +7,7 @@ use pgkeep_snapshots::{Status, status};
 use serde_json::json;
 
 use super::Action;
+use super::figures::FigureFlags;
 use super::place::{PlaceFlags, places};
 use crate::config::Config;
 use crate::failure::{Exit, Failure, Result};
@@ -23,6 +24,8 @@ pub(super) struct Options {
     /// How often a snapshot is to come, such as 1d: an older newest one is a finding
     #[arg(long, value_name = "TIME", help_heading = "Retention")]
     expect_every: Option<String>,
+    #[command(flatten)]
+    figures: FigureFlags,
     /// Print the result as JSON, one line for each database
     #[arg(long)]
     pub(super) json: bool,
@@ -43,6 +46,10 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
         let now = Timestamp::now();
         let found = status(&place.rds, &place.instance, expected, now)?;
         findings += found.findings.len();
+        if let Some((_, taken)) = &found.newest {
+            let age = now.duration_since(*taken).unsigned_abs();
+            own.figures.age(&place.label, place.rds.region(), age);
+        }
         match options.json {
             true => print_json(&json_of(&place.label, place.rds.region(), &found, now)),
             false => tell(&place.label, place.rds.region(), &found, now),
