@@ -72,7 +72,8 @@ def main(endpoint, action, *words):
     elif action == "ask":
         print(json.dumps(eval(words[0], {"client": client, "json": json}), default=str))
     elif action == "record":
-        urllib.request.urlopen(endpoint + "/moto-api/recorder/start-recording", data=b"")
+        for word in ("reset", "start"):
+            urllib.request.urlopen(f"{endpoint}/moto-api/recorder/{word}-recording", data=b"")
     elif action == "sender":
         client("ses").verify_email_identity(EmailAddress=words[0])
     elif action == "mails":

@@ -130,7 +130,7 @@ impl Aws {
         self.call(&["ask", expression])
     }
 
-    /// Records every request from now on.
+    /// Records every request from now on, and forgets what it recorded before.
     pub fn record(&self) {
         self.call(&["record"]);
     }

@@ -10,8 +10,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use deploy_support::{
-    OF_LAMBDA, TIME, allows_what_is_used, ask, checkov, deployed, deployed_with, file, invoke,
-    plant_dead_run, policy,
+    OF_LAMBDA, TIME, allows_what_is_used, ask, checkov, deployed, file, invoke, plant_dead_run, policy, with,
 };
 use pgkeep_testbed::{Aws, Database, Lambda, LambdaAnswer, S3, Server, compare_databases, python};
 use serde_json::json;
@@ -122,7 +121,7 @@ fn an_rds_instance_into_a_bucket_by_event_as_the_dev_database_system_has_it() {
         "rdsInstance": "localhost", "sourceRegion": "eu-central-1", "targetBucket": bucket.name(),
         "targetRegion": S3::REGION,
     });
-    let mut command = deployed_with(&bucket, &aws, STACK);
+    let mut command = with(&bucket, deployed(&aws, STACK));
     command.env("AWS_ENDPOINT_URL_RDS", &rds.endpoint);
     let answer = invoke(&mut command, &event.to_string());
     let start = format!("backups/localhost/{}/", source.name());
@@ -149,7 +148,9 @@ fn an_rds_instance_into_a_bucket_by_event_as_the_dev_database_system_has_it() {
     let mut command = deployed(&aws, STACK);
     command.env("AWS_ENDPOINT_URL_RDS", &rds.endpoint);
     aws.record();
-    let event = json!({ "rdsInstance": "localhost", "targetBucket": bucket.name() });
+    let event = json!({
+        "rdsInstance": "localhost", "targetBucket": bucket.name(), "targetKey": "optional/custom/path/backup.dump",
+    });
     invoke(&mut command, &event.to_string());
     // A name that no instance has may be a cluster's.
     let event = json!({ "rdsInstance": "nowhere", "targetBucket": bucket.name() });

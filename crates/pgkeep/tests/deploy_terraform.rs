@@ -9,11 +9,12 @@ use std::path::Path;
 
 use deploy_support::terraform::{Deployment, Terraform};
 use deploy_support::{
-    OF_LAMBDA, SCHEDULED, allows_what_is_used, ask, checkov, deploy_tools, deployed, deployed_with, file,
-    forget_policy_of, invoke, plant_dead_run, policy, psql_restores,
+    OF_LAMBDA, SCHEDULED, allows_what_is_used, ask, checkov, deploy_tools, deployed, file, forget_policy_of,
+    invoke, plant_dead_run, policy, psql_restores, task, with,
 };
-use pgkeep_testbed::{Aws, S3, Server};
+use pgkeep_testbed::{Aws, Database, S3, Server};
 use serde_json::{Value, json};
+use support::succeed;
 
 const FOLDERS: [&str; 3] = ["modules/backup-function", "postgres-backup", "supabase-backup"];
 
@@ -41,22 +42,39 @@ fn checkov_finds_nothing_that_is_not_explained() {
 
 #[test]
 fn several_databases_every_three_hours_as_the_deployment_guide_has_it() {
-    let (server, source) = (Server::major(17), support::shop::shop(17));
+    let (server, source) = (Server::major(18), support::shop::shop(18));
+    let big = Database::create(&server, "big");
+    big.psql("create table t as select generate_series(1, 1000) as i");
     let bucket = S3::from_env().create_bucket("postgres-backup");
-    let variables = format!(
-        r#"
+    let variables = |aws: &Aws| {
+        let subnet = ask(aws, "client('ec2').describe_subnets()['Subnets'][0]['SubnetId']");
+        let group = ask(aws, "client('ec2').describe_security_groups()['SecurityGroups'][0]['GroupId']");
+        format!(
+            r#"
         databases = [{{
           host = "127.0.0.1", port = {}, username = "postgres", password = "secret", database = "{}", ssl_mode = "prefer"
+        }}, {{
+          host = "127.0.0.1", port = {}, username = "postgres", password = "secret", database = "{}", ssl_mode = "prefer"
         }}]
+        fargate = {{
+          image = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/pgkeep:1", subnet_ids = [{}]
+          security_group_ids = [{}], databases = ["{}"]
+        }}
         backup_bucket_name  = "{}"
         alarm_sns_topic_arn = "arn:aws:sns:eu-central-1:123456789012:backup-alerts"
         aws_region          = "eu-central-1"
         "#,
-        server.port(),
-        source.name(),
-        bucket.name()
-    );
-    let deployment = Deployment::of("postgres-backup", &variables);
+            server.port(),
+            source.name(),
+            server.port(),
+            big.name(),
+            subnet,
+            group,
+            big.name(),
+            bucket.name()
+        )
+    };
+    let deployment = Deployment::asking("postgres-backup", variables);
     deploy_sh(&deployment, &["deploy", "-auto-approve", "-input=false"]);
     deployment.a_second_plan_is_empty();
     let aws = &deployment.aws;
@@ -72,7 +90,8 @@ fn several_databases_every_three_hours_as_the_deployment_guide_has_it() {
         aws,
         &json!([
             ["Duration", 600_000.0, ["arn:aws:sns:eu-central-1:123456789012:backup-alerts"]],
-            ["Errors", 0.0, ["arn:aws:sns:eu-central-1:123456789012:backup-alerts"]]
+            ["Errors", 0.0, ["arn:aws:sns:eu-central-1:123456789012:backup-alerts"]],
+            ["NumberOfMessagesSent", 0.0, ["arn:aws:sns:eu-central-1:123456789012:backup-alerts"]]
         ]),
     );
     bucket_is_safe(aws, bucket.name(), "postgres-backup/", 2);
@@ -80,14 +99,23 @@ fn several_databases_every_three_hours_as_the_deployment_guide_has_it() {
     let told = String::from_utf8_lossy(&refused.stderr);
     assert!(!refused.status.success() && told.contains("prevent_destroy"), "the bucket is protected: {told}");
 
-    // The function itself, with the environment that it was given.
-    let answer = invoke(&mut deployed_with(&bucket, aws, "postgres-backup-service"), SCHEDULED);
-    assert_eq!(answer["results"][0]["database"], source.name());
-    let scripts: Vec<String> = bucket.keys().into_iter().filter(|key| key.ends_with(".sql")).collect();
-    let [script] = scripts.as_slice() else { panic!("{scripts:?}") };
-    assert!(is_by_day(script, source.name()), "{script}");
-    psql_restores(&server, &bucket, script, &source);
+    // The function itself, with the environment that it was given, and the task that it starts.
+    let answer = invoke(&mut with(&bucket, deployed(aws, "postgres-backup-service")), SCHEDULED);
+    assert!(answer["results"].to_string().contains("started"), "{answer}");
+    succeed(&mut with(&bucket, task(aws, "postgres-backup-service")));
+    for database in [&source, &big] {
+        let keys = bucket.keys();
+        let script =
+            keys.iter().find(|key| is_by_day(key, database.name())).unwrap_or_else(|| panic!("{keys:?}"));
+        psql_restores(&server, &bucket, script, database);
+    }
+    let mut task = task(aws, "postgres-backup-service");
     uses_what_it_may(aws, "postgres-backup-service", bucket.name(), "postgres-backup/");
+    plant_dead_run(aws, bucket.name(), "postgres-backup/", "dead/unfinished.sql");
+    let policy = policy(aws, "postgres-backup-service-task");
+    aws.record();
+    succeed(&mut task);
+    allows_what_is_used(aws, &policy, &[]);
 
     let status = deploy_sh(&deployment, &["status"]);
     assert!(status.contains("postgres-backup-service-errors") && status.contains(".sql"), "{status}");
@@ -128,7 +156,7 @@ fn a_supabase_database_every_week_with_an_e_mail_when_it_fails() {
     assert_eq!(told, json!([["email", "you@example.com"]]));
     bucket_is_safe(aws, bucket.name(), "", 30);
 
-    invoke(&mut deployed_with(&bucket, aws, "pana_db_backup"), SCHEDULED);
+    invoke(&mut with(&bucket, deployed(aws, "pana_db_backup")), SCHEDULED);
     let scripts: Vec<String> = bucket.keys().into_iter().filter(|key| key.ends_with(".sql")).collect();
     let [script] = scripts.as_slice() else { panic!("{scripts:?}") };
     let time = script.strip_prefix("backups/backup_").and_then(|rest| rest.strip_suffix(".sql")).unwrap();

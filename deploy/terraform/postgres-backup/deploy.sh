@@ -28,8 +28,16 @@ need() {
     done
 }
 
-output() {
-    terraform output -raw "$1" 2>/dev/null || die "nothing is deployed from here: run ./deploy.sh deploy"
+# What is deployed, in variables of these names. Without any outputs Terraform prints a warning, and calls it success.
+outputs() {
+    local name value
+    for name in "$@"; do
+        value=$(terraform output -raw "$name" 2>/dev/null) || value=
+        case $value in
+        '' | *'No outputs found'*) die "nothing is deployed from here: run ./deploy.sh deploy" ;;
+        esac
+        printf -v "$name" %s "$value"
+    done
 }
 
 # The AWS CLI is to look where Terraform works, whatever its own region is. Its versions read one of these each.
@@ -67,15 +75,16 @@ deploy() {
 
 invoke() {
     need terraform aws
-    use_region "$(output aws_region)"
-    local folder failed
+    local aws_region function_name folder failed
+    outputs aws_region function_name
+    use_region "$aws_region"
     folder=$(mktemp -d)
     # shellcheck disable=SC2064 # the name as it is now: the variable is gone by then
     trap "rm -rf '$folder'" EXIT
     # In a file, since versions of the AWS CLI disagree about words on the command line.
     printf '%s' "${1:-{\}}" >"$folder/event"
     # The client waits for as long as the function may run.
-    failed=$(aws lambda invoke --function-name "$(output function_name)" --payload "fileb://$folder/event" \
+    failed=$(aws lambda invoke --function-name "$function_name" --payload "fileb://$folder/event" \
         --cli-read-timeout 910 --query FunctionError --output text "$folder/answer")
     cat "$folder/answer"
     echo
@@ -84,21 +93,22 @@ invoke() {
 
 logs() {
     need terraform aws
-    use_region "$(output aws_region)"
-    aws logs tail "$(output log_group_name)" --since "${1:-1h}" --follow
+    local aws_region log_group_name
+    outputs aws_region log_group_name
+    use_region "$aws_region"
+    aws logs tail "$log_group_name" --since "${1:-1h}" --follow
 }
 
 status() {
     need terraform aws
-    use_region "$(output aws_region)"
-    local function bucket
-    function=$(output function_name)
-    bucket=$(output bucket_name)
-    aws lambda get-function-configuration --function-name "$function" \
+    local aws_region function_name bucket_name
+    outputs aws_region function_name bucket_name
+    use_region "$aws_region"
+    aws lambda get-function-configuration --function-name "$function_name" \
         --query '{Function:FunctionName,State:State,Memory:MemorySize,Timeout:Timeout,Modified:LastModified}' --output table
-    echo "Newest objects in $bucket:"
-    aws s3 ls "s3://$bucket" --recursive | sort | tail -10
-    aws cloudwatch describe-alarms --alarm-name-prefix "$function-" \
+    echo "Newest objects in $bucket_name:"
+    aws s3 ls "s3://$bucket_name" --recursive | sort | tail -10
+    aws cloudwatch describe-alarms --alarm-name-prefix "$function_name-" \
         --query 'MetricAlarms[].{Alarm:AlarmName,State:StateValue}' --output table
 }
 

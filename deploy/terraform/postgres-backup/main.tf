@@ -36,6 +36,9 @@ module "backup" {
   secrets                = { PGKEEP_DATABASES = jsonencode(var.databases) }
   secrets_in_environment = var.secrets_in_environment
 
+  fan_out = var.fan_out
+  fargate = var.fargate
+
   schedule_expression = var.schedule_expression
   subnet_ids          = var.subnet_ids
   security_group_ids  = var.security_group_ids

@@ -18,8 +18,9 @@ use super::support::{program, succeed};
 pub const TIME: Duration = Duration::from_secs(120);
 /// An event as EventBridge sends it by a schedule.
 pub const SCHEDULED: &str = r#"{ "source": "aws.events", "detail-type": "Scheduled Event", "detail": {} }"#;
-/// What Lambda itself does with the function's role: write the log, keep failed events, be in a VPC.
-pub const OF_LAMBDA: &[&str] = &["Log", "TellWhatWasGivenUp", "BeInTheVpc"];
+/// What AWS itself does with the function's role: write the log, keep failed events, be in a VPC, see which roles a task
+/// that is started has.
+pub const OF_LAMBDA: &[&str] = &["Log", "TellWhatWasGivenUp", "BeInTheVpc", "PassRoles"];
 
 /// A file or folder of `deploy/`.
 pub fn file(path: &str) -> PathBuf {
@@ -60,9 +61,35 @@ pub fn deployed(aws: &Aws, function: &str) -> Command {
     command
 }
 
-/// The same with its bucket on a real S3 server.
-pub fn deployed_with(bucket: &Bucket, aws: &Aws, function: &str) -> Command {
-    let mut command = deployed(aws, function);
+/// The program as the only task of this cluster runs it, in an emulated AWS.
+pub fn task(aws: &Aws, cluster: &str) -> Command {
+    let call = format!(
+        "(lambda e: e.describe_tasks(cluster='{cluster}', tasks=e.list_tasks(cluster='{cluster}')['taskArns'])\
+         ['tasks'])(client('ecs'))"
+    );
+    let tasks = ask(aws, &call);
+    let [task] = tasks.as_array().unwrap().as_slice() else { panic!("{tasks}") };
+    let definition = task["taskDefinitionArn"].as_str().unwrap();
+    let call = format!(
+        "client('ecs').describe_task_definition(taskDefinition='{definition}')['taskDefinition']\
+         ['containerDefinitions'][0]"
+    );
+    let container = ask(aws, &call);
+    let over = &task["overrides"]["containerOverrides"][0];
+    assert_eq!(over["name"], container["name"]);
+    let mut command = program();
+    command.envs(aws.environment());
+    for variables in [&container["environment"], &over["environment"]] {
+        for variable in variables.as_array().unwrap() {
+            command.env(variable["name"].as_str().unwrap(), variable["value"].as_str().unwrap());
+        }
+    }
+    command.args(over["command"].as_array().unwrap().iter().map(|word| word.as_str().unwrap()));
+    command
+}
+
+/// With its bucket on a real S3 server.
+pub fn with(bucket: &Bucket, mut command: Command) -> Command {
     command.env("AWS_ENDPOINT_URL_S3", S3::from_env().endpoint).envs(bucket.credentials());
     command
 }

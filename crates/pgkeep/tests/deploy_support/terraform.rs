@@ -63,10 +63,15 @@ pub struct Deployment {
 
 impl Deployment {
     pub fn of(folder: &'static str, variables: &str) -> Deployment {
+        Deployment::asking(folder, |_| variables.to_owned())
+    }
+
+    /// With variables that name what stands in the emulated AWS.
+    pub fn asking(folder: &'static str, variables: impl FnOnce(&Aws) -> String) -> Deployment {
         let deployment = Deployment { terraform: Terraform::new(), folder, aws: Aws::start() };
         let place = deployment.terraform.place(folder);
         fs::write(place.join("emulator_override.tf"), EMULATOR).unwrap();
-        fs::write(place.join("terraform.tfvars"), variables).unwrap();
+        fs::write(place.join("terraform.tfvars"), variables(&deployment.aws)).unwrap();
         fs::write(place.join("pgkeep-lambda.zip"), "a package").unwrap();
         deployment
     }

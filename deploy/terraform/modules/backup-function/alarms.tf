@@ -46,3 +46,23 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   ok_actions         = var.alarm_topic_arns
   tags               = var.tags
 }
+
+# A failed task has no metric of its own; but it ends in the queue.
+resource "aws_cloudwatch_metric_alarm" "given_up" {
+  count = local.tasks
+
+  alarm_name          = "${var.function_name}-given-up"
+  alarm_description   = "A task failed, or an event was given up: it is in the queue ${aws_sqs_queue.failed.name}, and the log group /aws/lambda/${var.function_name} says why."
+  namespace           = "AWS/SQS"
+  metric_name         = "NumberOfMessagesSent"
+  dimensions          = { QueueName = aws_sqs_queue.failed.name }
+  statistic           = "Sum"
+  period              = 300
+  evaluation_periods  = 1
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 0
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = var.alarm_topic_arns
+  ok_actions          = var.alarm_topic_arns
+  tags                = var.tags
+}

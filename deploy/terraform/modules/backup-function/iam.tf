@@ -21,13 +21,8 @@ resource "aws_iam_role_policy" "function" {
   policy = data.aws_iam_policy_document.function.json
 }
 
-data "aws_iam_policy_document" "function" {
-  statement {
-    sid       = "Log"
-    actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
-    resources = ["${aws_cloudwatch_log_group.function.arn}:*"]
-  }
-
+# What a backup needs, by the function or by a task.
+data "aws_iam_policy_document" "backup" {
   # Without a condition on the prefix: looking at an object that is not there asks for the same right, without a prefix,
   # and would be refused instead of answered.
   statement {
@@ -49,10 +44,13 @@ data "aws_iam_policy_document" "function" {
     resources = ["${local.bucket.arn}/${local.folder}*"]
   }
 
-  statement {
-    sid       = "TellWhatWasGivenUp"
-    actions   = ["sqs:SendMessage"]
-    resources = [aws_sqs_queue.failed.arn]
+  dynamic "statement" {
+    for_each = var.kms_key_arn == null ? [] : [var.kms_key_arn]
+    content {
+      sid       = "UseKey"
+      actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+      resources = [statement.value]
+    }
   }
 
   dynamic "statement" {
@@ -65,20 +63,66 @@ data "aws_iam_policy_document" "function" {
   }
 
   dynamic "statement" {
-    for_each = var.kms_key_arn == null ? [] : [var.kms_key_arn]
-    content {
-      sid       = "UseKey"
-      actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
-      resources = [statement.value]
-    }
-  }
-
-  dynamic "statement" {
     for_each = var.rds_describe ? [1] : []
     content {
       sid       = "FindDatabases"
       actions   = ["rds:DescribeDBInstances", "rds:DescribeDBClusters"]
       resources = ["*"]
+    }
+  }
+}
+
+data "aws_iam_policy_document" "function" {
+  source_policy_documents = [data.aws_iam_policy_document.backup.json]
+
+  statement {
+    sid       = "Log"
+    actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+    resources = ["${aws_cloudwatch_log_group.function.arn}:*"]
+  }
+
+  statement {
+    sid       = "TellWhatWasGivenUp"
+    actions   = ["sqs:SendMessage"]
+    resources = [aws_sqs_queue.failed.arn]
+  }
+
+  dynamic "statement" {
+    for_each = var.fan_out > 0 ? [1] : []
+    content {
+      sid       = "FanOut"
+      actions   = ["lambda:InvokeFunction"]
+      resources = [local.function_arn]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = aws_ecs_task_definition.this
+    content {
+      sid       = "StartTasks"
+      actions   = ["ecs:RunTask"]
+      resources = [statement.value.arn]
+
+      condition {
+        test     = "ArnEquals"
+        variable = "ecs:cluster"
+        values   = [aws_ecs_cluster.this[0].arn]
+      }
+    }
+  }
+
+  dynamic "statement" {
+    for_each = aws_ecs_task_definition.this
+    content {
+      sid       = "PassRoles"
+      actions   = ["iam:PassRole"]
+      resources = [statement.value.task_role_arn, statement.value.execution_role_arn]
+
+      condition {
+        test     = "StringEquals"
+        variable = "iam:PassedToService"
+        values   = ["ecs-tasks.amazonaws.com"]
+      }
     }
   }
 

@@ -7,7 +7,7 @@ locals {
   store  = "s3://${local.bucket.id}${var.prefix == "" ? "" : "/${var.prefix}"}"
   in_vpc = length(var.subnet_ids) > 0
 
-  environment = merge(
+  settings = merge(
     { PGKEEP_STORE = local.store },
     var.environment,
     var.secrets_in_environment ? var.secrets : {},
@@ -37,7 +37,7 @@ resource "aws_lambda_function" "this" {
   kms_key_arn                    = var.kms_key_arn
 
   environment {
-    variables = local.environment
+    variables = merge(local.settings, local.to_fargate, var.fan_out == 0 ? {} : { PGKEEP_FAN_OUT = tostring(var.fan_out) })
   }
 
   dynamic "vpc_config" {
@@ -60,6 +60,10 @@ resource "aws_lambda_function" "this" {
     precondition {
       condition     = (var.package_file == null) != (var.image_uri == null)
       error_message = "Give either package_file or image_uri."
+    }
+    precondition {
+      condition     = var.fan_out == 0 || var.reserved_concurrency == -1 || var.reserved_concurrency > var.fan_out
+      error_message = "fan_out needs a reserved_concurrency of one more than itself: the invocation that waits is one."
     }
     precondition {
       condition     = !local.in_vpc || length(var.security_group_ids) > 0

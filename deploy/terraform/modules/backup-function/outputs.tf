@@ -40,5 +40,5 @@ output "dead_letter_queue_url" {
 
 output "alarm_names" {
   description = "The alarms."
-  value       = [for alarm in aws_cloudwatch_metric_alarm.this : alarm.alarm_name]
+  value       = concat([for alarm in aws_cloudwatch_metric_alarm.this : alarm.alarm_name], aws_cloudwatch_metric_alarm.given_up[*].alarm_name)
 }

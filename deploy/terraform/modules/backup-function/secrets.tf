@@ -15,7 +15,7 @@ resource "aws_secretsmanager_secret" "this" {
 }
 
 resource "aws_secretsmanager_secret_version" "this" {
-  for_each      = aws_secretsmanager_secret.this
-  secret_id     = each.value.id
+  for_each      = nonsensitive(toset(keys(local.kept_secrets)))
+  secret_id     = aws_secretsmanager_secret.this[each.key].id
   secret_string = local.kept_secrets[each.key]
 }

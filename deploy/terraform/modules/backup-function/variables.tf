@@ -207,6 +207,27 @@ variable "rds_describe" {
   default     = false
 }
 
+variable "fan_out" {
+  description = "How many invocations for a database each may run at once; 0: one after the other in one invocation. They count against reserved_concurrency."
+  type        = number
+  default     = 0
+}
+
+variable "fargate" {
+  description = "Where databases go that do not fit into an invocation by their size, and those named in databases: image (of deploy/container), subnet_ids, security_group_ids; repository_arn if the image is in ECR, assign_public_ip, cpu (1024 is one processor), memory in MB."
+  type = object({
+    image              = string
+    subnet_ids         = list(string)
+    security_group_ids = list(string)
+    repository_arn     = optional(string)
+    assign_public_ip   = optional(bool, false)
+    cpu                = optional(number, 1024)
+    memory             = optional(number, 2048)
+    databases          = optional(list(string), [])
+  })
+  default = null
+}
+
 variable "tags" {
   description = "Tags of everything that is made here."
   type        = map(string)

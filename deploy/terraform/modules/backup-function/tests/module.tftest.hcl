@@ -22,6 +22,9 @@ mock_provider "aws" {
   mock_resource "aws_sqs_queue" {
     defaults = { arn = "arn:aws:sqs:eu-central-1:123456789012:made" }
   }
+  mock_resource "aws_ecs_task_definition" {
+    defaults = { arn = "arn:aws:ecs:eu-central-1:123456789012:task-definition/made:1" }
+  }
   mock_resource "aws_cloudwatch_event_rule" {
     defaults = { arn = "arn:aws:events:eu-central-1:123456789012:rule/made" }
   }
@@ -134,6 +137,15 @@ run "subnets_need_security_groups" {
   expect_failures = [aws_lambda_function.this]
 }
 
+run "fan_out_needs_room" {
+  command = plan
+  variables {
+    fan_out              = 2
+    reserved_concurrency = 2
+  }
+  expect_failures = [aws_lambda_function.this]
+}
+
 run "values_that_make_no_sense_are_refused" {
   command = plan
   variables {
@@ -153,4 +165,27 @@ run "values_that_make_no_sense_are_refused" {
     var.function_name, var.bucket_name, var.architecture, var.memory_size, var.timeout, var.prefix, var.retention_days,
     var.log_retention_days, var.schedule_expression, var.retry_attempts, var.reserved_concurrency,
   ]
+}
+
+run "a_task_has_what_the_function_has" {
+  variables {
+    environment = { PGKEEP_FORMAT = "plain" }
+    fargate = {
+      image              = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/pgkeep:1"
+      subnet_ids         = ["subnet-1", "subnet-2"]
+      security_group_ids = ["sg-1"]
+    }
+  }
+  assert {
+    condition     = strcontains(aws_ecs_task_definition.this[0].container_definitions, "PGKEEP_DATABASES_SECRET") && !strcontains(aws_ecs_task_definition.this[0].container_definitions, "planted")
+    error_message = "A task does not know where the secret is, or has it."
+  }
+  assert {
+    condition     = aws_lambda_function.this.environment[0].variables["PGKEEP_FARGATE"] == "too-big" && aws_lambda_function.this.environment[0].variables["PGKEEP_FARGATE_SUBNETS"] == "subnet-1,subnet-2"
+    error_message = "The function does not know of tasks."
+  }
+  assert {
+    condition     = length(aws_cloudwatch_metric_alarm.given_up) == 1
+    error_message = "A failed task tells nobody."
+  }
 }
