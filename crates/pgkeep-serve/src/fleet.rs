@@ -106,11 +106,13 @@ pub enum TaskKind {
     Restore,
     /// `pgkeep rds …`.
     Rds,
+    /// `pgkeep vault status`.
+    Vault,
 }
 
 impl TaskKind {
     /// All kinds.
-    pub const ALL: [TaskKind; 7] = [
+    pub const ALL: [TaskKind; 8] = [
         TaskKind::Backup,
         TaskKind::Drill,
         TaskKind::Verify,
@@ -118,6 +120,7 @@ impl TaskKind {
         TaskKind::Sync,
         TaskKind::Restore,
         TaskKind::Rds,
+        TaskKind::Vault,
     ];
 
     /// The command's name.
@@ -130,6 +133,7 @@ impl TaskKind {
             TaskKind::Sync => "sync",
             TaskKind::Restore => "restore",
             TaskKind::Rds => "rds",
+            TaskKind::Vault => "vault",
         }
     }
 

@@ -23,5 +23,5 @@ pub use name::{name_of, taken_of};
 pub use ours::{is_held, is_ours, tags_for};
 pub use pace::{Limit, Pace, Step, Windows};
 pub use prune::{Outcome, PrunePlan, delete, plan};
-pub use restore::{Restored, Source, Wanted, find, remove, restore};
+pub use restore::{Restored, Source, Wanted, adopt, find, remove, restore};
 pub use status::{Finding, Status, status};

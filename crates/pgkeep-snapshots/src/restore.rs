@@ -159,22 +159,54 @@ pub fn restore(
         }
     })?;
     let limit = Limit::of("completion window", windows.completion, began);
-    let mut database = available(rds, kind, &into.name, limit, pace)?;
-    if let (RdsKind::Cluster, Some(class)) = (kind, &into.class) {
-        let member = member_of(&into.name);
-        let added = pace.until(&format!("instance {member}"), limit, || {
-            match rds.add_member(&into.name, &member, source.engine(), class, &into) {
-                Ok(()) => Ok(Some(())),
-                Err(e) if e.kind == CloudErrorKind::Exists => Ok(Some(())),
-                Err(e) if e.kind == CloudErrorKind::Busy => Ok(None),
-                Err(e) => Err(e.into()),
-            }
-        });
-        added?;
-        available(rds, RdsKind::Instance, &member, limit, pace)?;
-        database = rds.database_of(kind, &into.name)?;
-    }
+    let database = whole(rds, kind, source.engine(), &into, limit, pace)?;
     Ok(Restored { database, taken_up })
+}
+
+/// Takes up an instance or cluster that AWS Backup has restored from `source`: marks it as made by a restore of pgkeep's, so
+/// that [`remove`] may delete it, and waits until it is available. A cluster gets an instance where `into` names a class.
+///
+/// # Errors
+/// `Window`; `Failed`; what AWS refuses.
+pub fn adopt(
+    rds: &Rds,
+    kind: RdsKind,
+    source: &str,
+    into: &RestoreInto,
+    windows: Windows,
+    pace: &Pace<'_>,
+) -> Result<RdsDatabase> {
+    let mut into = into.clone();
+    into.tags.insert(RESTORED.into(), into.name.clone());
+    into.tags.insert(SOURCE.into(), tag_value(source));
+    let limit = Limit::of("completion window", windows.completion, pace.now());
+    let there = available(rds, kind, &into.name, limit, pace)?;
+    rds.tag(&there, &into.tags)?;
+    whole(rds, kind, &there.engine, &into, limit, pace)
+}
+
+/// The new one once it is available, a cluster with its instance.
+fn whole(
+    rds: &Rds,
+    kind: RdsKind,
+    engine: &str,
+    into: &RestoreInto,
+    limit: Limit,
+    pace: &Pace<'_>,
+) -> Result<RdsDatabase> {
+    let database = available(rds, kind, &into.name, limit, pace)?;
+    let (RdsKind::Cluster, Some(class)) = (kind, &into.class) else { return Ok(database) };
+    let member = member_of(&into.name);
+    pace.until(&format!("instance {member}"), limit, || {
+        match rds.add_member(&into.name, &member, engine, class, into) {
+            Ok(()) => Ok(Some(())),
+            Err(e) if e.kind == CloudErrorKind::Exists => Ok(Some(())),
+            Err(e) if e.kind == CloudErrorKind::Busy => Ok(None),
+            Err(e) => Err(e.into()),
+        }
+    })?;
+    available(rds, RdsKind::Instance, &member, limit, pace)?;
+    Ok(rds.database_of(kind, &into.name)?)
 }
 
 /// The name of a restored cluster's instance.

@@ -49,8 +49,8 @@ impl std::error::Error for RestoreError {}
 /// Keys: <https://docs.aws.amazon.com/aws-backup/latest/devguide/restoring-rds.html> and `restoring-aur.html`.
 ///
 /// # Errors
-/// Another kind of resource than `RDS` and `Aurora`, no name, the name of what was backed up, a class for Aurora (its
-/// instances are made afterwards), a moment for a recovery point that is not continuous or in the future.
+/// Another kind of resource than `RDS` and `Aurora`, no name, the name of what was backed up, a moment for a recovery point
+/// that is not continuous or in the future.
 pub fn metadata(
     from: &BTreeMap<String, String>,
     (resource_type, resource, continuous): (&str, &str, bool),
@@ -86,11 +86,6 @@ pub fn metadata(
         When::At(time) if time > now => return wrong(format!("{time} has still to come")),
         When::At(_) | When::Latest => {}
     }
-    if resource_type == "Aurora" && target.class.is_some() {
-        return wrong(
-            "a cluster has no class: its instances have, and are made once the cluster is there".into(),
-        );
-    }
     let mut all = from.clone();
     // Of what was backed up: the new one must not be named by them.
     for gone in ["DBInstanceIdentifier", "DBClusterIdentifier", "RestoreTime", "UseLatestRestorableTime"] {
@@ -98,7 +93,8 @@ pub fn metadata(
     }
     all.insert(name.into(), target.name.clone());
     let mut set = |key: &str, value: Option<String>| value.map(|value| all.insert(key.into(), value));
-    set("DBInstanceClass", target.class.clone());
+    // A cluster has no class: its instance is made once it is there.
+    set("DBInstanceClass", target.class.clone().filter(|_| resource_type == "RDS"));
     set("DBSubnetGroupName", target.subnet_group.clone());
     set(group, target.parameter_group.clone());
     let groups =
@@ -176,8 +172,8 @@ mod tests {
         );
         assert!(ask(SNAPSHOT, |t| t.name.clear(), When::Snapshot).unwrap_err().0.contains("--name"));
         let cluster = ("Aurora", "arn:aws:rds:eu-west-1:1:cluster:c", false);
-        assert!(ask(cluster, |t| t.class = Some("db.r6g.large".into()), When::Snapshot).is_err());
-        let all = ask(cluster, |_| {}, When::Snapshot).unwrap();
+        let all = ask(cluster, |t| t.class = Some("db.r6g.large".into()), When::Snapshot).unwrap();
+        assert!(!all.contains_key("DBInstanceClass"));
         assert_eq!(all["DBClusterIdentifier"], "chat-restored");
         assert!(!all.contains_key("DBInstanceIdentifier"));
     }

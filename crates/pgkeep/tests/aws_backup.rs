@@ -5,7 +5,7 @@ mod support;
 
 use std::process::{Command, Output};
 
-use pgkeep_testbed::{Aws, AwsFake};
+use pgkeep_testbed::{Aws, AwsFake, Database, Server};
 use serde_json::{Value, json};
 use support::{output, program, succeed};
 use tempfile::TempDir;
@@ -234,6 +234,12 @@ fn a_recovery_point_is_restored_under_another_name_with_what_the_flags_say() {
     account.order(json!({ "do": "advance", "seconds": 7200 }));
     let listed = String::from_utf8(succeed(&mut account.pgkeep(&["recovery-points", "chat-db"]))).unwrap();
     assert!(listed.contains("continuous") && listed.lines().count() == 2, "{listed}");
+    let mut list = program();
+    list.current_dir(account.dir.path())
+        .envs(account.fake.environment())
+        .args(["list", "--json", "--store", "store"]);
+    let lines = String::from_utf8(succeed(&mut list)).unwrap();
+    assert!(lines.contains("\"type\":\"aws-backup\"") && lines.contains("chat-db"), "{lines}");
     failed(&output(&mut account.pgkeep(&["restore", "chat-db", "--name", "chat-db"])), 2, &["another name"]);
     failed(&output(&mut account.pgkeep(&["restore", "nothing", "--name", "x"])), 2, &["no recovery point"]);
     let words = [
@@ -271,6 +277,39 @@ fn a_recovery_point_is_restored_under_another_name_with_what_the_flags_say() {
     account.order(json!({ "do": "set", "backup.fates": ["fail"] }));
     let out = output(&mut account.pgkeep(&["restore", "chat-db", "--name", "chat-3", "--latest"]));
     failed(&out, 1, &["restore of chat-3", "subnet group does not exist"]);
+}
+
+#[test]
+fn what_was_restored_is_read_whole_by_a_drill_and_removed() {
+    let chat = Database::create(&Server::major(17), "vault_drill");
+    chat.psql("create table t as select generate_series(1, 1000) as i");
+    let account = Account::applied("");
+    let url = chat.url();
+    let place = url.split('@').nth(1).and_then(|rest| rest.split('/').next()).unwrap();
+    let (host, port) = place.split_once(':').unwrap();
+    account.order(json!({ "do": "set", "rds.place": [host, port.parse::<u16>().unwrap()] }));
+    account.configure(&format!("[databases.chat]\nurl = '{}'", url.replace(place, "db.invalid:5432")));
+    account.job(DATABASE, "daily-backup", json!({ "days": 35 }));
+    account.order(json!({ "do": "advance", "seconds": 7200 }));
+    let words = ["restore", "chat-db", "--name", "Chat-Drill", "--drill", "chat", "--remove", "--check"];
+    let done = account.json(&[&words[..], &["select count(*) = 1000 from t"]].concat());
+    assert_eq!((&done["drill"]["rows"], &done["removed"]), (&1000.into(), &true.into()), "{done}");
+    let databases = || account.order(json!({ "do": "databases" }));
+    assert_eq!(databases(), json!([]));
+    let out = output(&mut account.pgkeep(&[&words[..], &["select count(*) = 1001 from t"]].concat()));
+    failed(&out, 3, &["not true"]);
+    assert_eq!(databases(), json!([]));
+
+    account.job(CLUSTER, "daily-backup", json!({ "resource_type": "Aurora", "days": 35 }));
+    account.order(json!({ "do": "advance", "seconds": 7200 }));
+    let made = account.json(&["restore", "chat-cluster", "--name", "chat-c", "--class", "db.r6g.large"]);
+    assert_eq!((&made["instance"], &made["ok"]), (&json!("chat-c"), &json!(true)));
+    let all = databases();
+    let cluster = all.as_array().unwrap().iter().find(|d| d["kind"] == "cluster").unwrap();
+    assert_eq!(
+        (&cluster["members"], &cluster["tags"]["pgkeep:restored"]),
+        (&json!(["chat-c-1"]), &json!("chat-c"))
+    );
 }
 
 #[test]

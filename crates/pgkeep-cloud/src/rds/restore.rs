@@ -148,6 +148,16 @@ impl Rds {
         answer(asked, request.send()).map(drop)
     }
 
+    /// Gives an instance or a cluster further tags (`rds:AddTagsToResource`).
+    ///
+    /// # Errors
+    /// What AWS refuses.
+    pub fn tag(&self, database: &RdsDatabase, tags: &Tags) -> Result<()> {
+        let asked = self.asked(&format!("tags of RDS {}", database.name), "rds:AddTagsToResource");
+        let request = self.client.add_tags_to_resource().resource_name(&database.arn);
+        answer(asked, request.set_tags(Some(list_of(tags))).send()).map(drop)
+    }
+
     /// Deletes an instance or a cluster for good, with its automated backups and without a last snapshot.
     ///
     /// # Errors

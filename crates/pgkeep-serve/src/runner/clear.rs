@@ -21,7 +21,7 @@ pub(super) fn clear(run: &Run, member: Option<&Member>) -> Result<Option<Lease>,
         // What somebody asks for is one backup's check, say, and no double work.
         TaskKind::Verify | TaskKind::Sync => !by_hand,
         // Prunes take a lease of their own.
-        TaskKind::Prune | TaskKind::Restore | TaskKind::Rds => false,
+        TaskKind::Prune | TaskKind::Restore | TaskKind::Rds | TaskKind::Vault => false,
     };
     let Some((member, store)) = member.filter(|_| takes_lease).and_then(|m| Some((m, m.stores.first()?)))
     else {

@@ -26,6 +26,8 @@ const KEPT: usize = 20_000;
 const PROBLEM: &str = "cloudwatch";
 /// The value of the second dimension, `Kind`, of what is told of RDS's snapshots, which are no backups of pgkeep's.
 const SNAPSHOT: &str = "rds-snapshot";
+/// And of the recovery points of AWS Backup.
+const VAULT: &str = "aws-backup";
 /// The longest wait for the last figures.
 const LAST: Duration = Duration::from_secs(10);
 
@@ -129,6 +131,12 @@ fn of_run(run: &Run) -> Vec<Metric> {
             let proven = run.state == RunState::Completed;
             metrics.push(metric("DrillFailure", Unit::Count, if proven { 0.0 } else { 1.0 }));
             metrics.extend(seconds.map(|s| metric("DrillDuration", Unit::Seconds, s)));
+        }
+        TaskKind::Vault => {
+            dimensions.push(("Kind", VAULT.to_owned()));
+            let metric =
+                |v: f64| Metric { name: "SnapshotAge", unit: Unit::None, value: v / 3600.0, dimensions, at };
+            metrics.extend(figure("newest_age_seconds").map(metric));
         }
         _ => {}
     }

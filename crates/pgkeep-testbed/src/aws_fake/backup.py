@@ -359,7 +359,7 @@ class Backup:
             if not job["done"]:
                 job["done"] = True
                 self.fake.services["rds"].order_database(
-                    region, job["name"], kind="cluster" if job["kind"] == "cluster" else "instance",
+                    region, job["name"].lower(), kind="cluster" if job["kind"] == "cluster" else "instance",
                     endpoint=tuple(self.fake.services["rds"].place))
             told |= {"CreatedResourceArn": f"arn:aws:rds:{region}:{ACCOUNT}:{job['kind']}:{job['name']}", "CompletionDate": job["ends"]}
         return told

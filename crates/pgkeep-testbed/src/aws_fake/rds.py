@@ -363,6 +363,11 @@ class Rds:
         cluster["members"].append(DBInstanceIdentifier)
         return made
 
+    def AddTagsToResource(self, region, ResourceName, Tags):
+        kind = "cluster" if ":cluster:" in ResourceName else "instance"
+        database = self.database(region, kind, ResourceName.rsplit(":", 1)[1])
+        database["tags"] = database["tags"] | {tag["Key"]: tag["Value"] for tag in Tags}
+
     def delete_database(self, region, kind, name):
         d = self.database(region, kind, name)
         if self.status(d) in ("creating", "deleting") or d["members"]:

@@ -11,7 +11,7 @@ use pgkeep_keep::{BackupId, Foreign, KeepError, Listed, Sidecars, Summary, archi
 use serde_json::json;
 
 use super::prune::{entry_of, policies};
-use super::rds;
+use super::{rds, vault};
 use crate::config::Config;
 use crate::failure::{Failure, Result};
 use crate::show::{bytes, print, print_json, shorten, table, warn};
@@ -68,6 +68,7 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
     backups.sort_by(|a, b| key(a).cmp(&key(b)));
     let copies = backups.chunk_by(|a, b| key(a) == key(b));
     let snapshots = rds::snapshots_of(options.name.as_deref(), config);
+    let points = vault::points_of(options.name.as_deref(), config);
     if options.json {
         for copies in copies {
             let mut line = line(&copies[0]);
@@ -87,6 +88,7 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
             }));
         }
         snapshots.iter().for_each(|line| print_json(&line.json()));
+        points.iter().for_each(|point| print_json(&vault::point_json(point)));
     } else if backups.is_empty() && foreign.is_empty() {
         print(format!("no backups in {}", holdings.places().join(", ")));
     } else {
@@ -96,6 +98,10 @@ pub(super) fn run(options: &Options, config: &Config) -> Result<()> {
     if !options.json && !snapshots.is_empty() {
         print("");
         rds::show(&snapshots);
+    }
+    if !options.json && !points.is_empty() {
+        print("");
+        vault::show_points(&points);
     }
     unreadable.map_or(Ok(()), |e| Err(Failure::from(e)))
 }

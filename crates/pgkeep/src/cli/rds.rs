@@ -16,6 +16,7 @@ use clap::{Parser, Subcommand};
 
 pub(super) use list::{show, snapshots_of};
 pub(super) use place::is_on_rds;
+pub(super) use restore::{drill_json, not_true, tell_drill};
 
 use super::layers::parse_with;
 use super::{Cli, Command};

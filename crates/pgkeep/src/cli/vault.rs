@@ -17,6 +17,8 @@ use crate::config::Config;
 use crate::failure::{Failure, Result};
 use crate::show::warn;
 
+pub(super) use points::{json_of as point_json, points_of, show as show_points};
+
 /// Options of `vault`.
 #[derive(Parser)]
 pub(super) struct Options {
@@ -97,8 +99,12 @@ impl Wanted {
         Ok(Wanted { settings, desired })
     }
 
+    fn account(&self) -> Result<Account> {
+        Ok(Account::open(self.settings.region.as_deref())?)
+    }
+
     fn open(&self) -> Result<Backup> {
-        Ok(Account::open(self.settings.region.as_deref())?.backup())
+        Ok(self.account()?.backup())
     }
 
     /// The role by which jobs are started.

@@ -17,6 +17,6 @@ pub(crate) use adopt::AdoptJob;
 pub(crate) use backup::BackupJob;
 pub(crate) use copy::CopyJob;
 pub(crate) use drill::{DrillJob, Drilled};
-pub(crate) use rds_restore::RdsRestoreJob;
+pub(crate) use rds_restore::{RdsRestoreJob, look_into};
 pub(crate) use restore::{Plan, RestoreJob, RestoreRecord, SwapFlags};
 pub(crate) use snapshot::{Pruned, SnapshotDone, SnapshotJob, Target as CopyTarget, prune_snapshots};

@@ -38,20 +38,28 @@ impl RdsRestoreJob<'_> {
         cancel: &Cancel,
     ) -> Result<(RdsDatabase, Option<WholeRead>)> {
         let database = restore(self.rds, self.source, &self.into, self.windows, pace)?.database;
-        let Some((host, port)) = &database.endpoint else { return Ok((database, None)) };
-        if let Some(within) = self.reach {
-            reach(&database.name, host, *port, within, pace)?;
-        }
-        let read = match self.drill {
-            None => None,
-            Some((words, checks)) => {
-                let region = self.rds.region();
-                let info = connect::restored(words, config, region, &database.name, (host, *port))?;
-                Some(read_whole(&info, checks, JOBS, &Progress::new(), cancel)?)
-            }
-        };
+        let read = look_into(&database, self.rds.region(), self.reach, self.drill, config, pace, cancel)?;
         Ok((database, read))
     }
+}
+
+/// Waits until a restored database can be reached, and reads it whole where a drill is wanted.
+pub(crate) fn look_into(
+    database: &RdsDatabase,
+    region: &str,
+    within: Option<Duration>,
+    drill: Option<(&str, &[String])>,
+    config: &Config,
+    pace: &Pace<'_>,
+    cancel: &Cancel,
+) -> Result<Option<WholeRead>> {
+    let Some((host, port)) = &database.endpoint else { return Ok(None) };
+    if let Some(within) = within {
+        reach(&database.name, host, *port, within, pace)?;
+    }
+    let Some((words, checks)) = drill else { return Ok(None) };
+    let info = connect::restored(words, config, region, &database.name, (host, *port))?;
+    Ok(Some(read_whole(&info, checks, JOBS, &Progress::new(), cancel)?))
 }
 
 /// Waits until the server takes connections.

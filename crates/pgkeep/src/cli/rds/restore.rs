@@ -137,7 +137,7 @@ fn one(place: &Place, options: &Options, config: &Config) -> Result<()> {
             "region": place.rds.region(),
             "host": database.endpoint.as_ref().map(|(host, _)| host),
             "port": database.endpoint.as_ref().map(|(_, port)| port),
-            "drill": read.as_ref().map(json_of),
+            "drill": read.as_ref().map(drill_json),
             "removed": matches!(removed, Some(Ok(()))),
             "seconds": began.elapsed().as_secs_f64(),
         });
@@ -189,13 +189,13 @@ fn clear(place: &Place, options: &Options, cancel: &Cancel) -> Result<()> {
     Ok(())
 }
 
-fn not_true(name: &str, read: &WholeRead) -> Option<Failure> {
+pub(in crate::cli) fn not_true(name: &str, read: &WholeRead) -> Option<Failure> {
     let check = read.checks.iter().find(|c| !c.passed)?;
     let words = format!("{name}: assertion {}: it gives {}, not true", check.sql, check.result);
     Some(Failure::new(Exit::Differs, "differs", words))
 }
 
-fn json_of(read: &WholeRead) -> Value {
+pub(in crate::cli) fn drill_json(read: &WholeRead) -> Value {
     json!({ "tables": read.tables, "rows": read.rows, "checks": read.checks })
 }
 
@@ -212,7 +212,12 @@ fn tell(place: &Place, source: &Source, database: &RdsDatabase, read: Option<&Wh
     if let Some((host, port)) = &database.endpoint {
         print(format!("  at {host}:{port}"));
     }
-    let Some(read) = read else { return };
+    if let Some(read) = read {
+        tell_drill(read);
+    }
+}
+
+pub(in crate::cli) fn tell_drill(read: &WholeRead) {
     print(format!("  read {} of {} to their end", plural(read.rows, "row"), plural(read.tables, "table")));
     for check in &read.checks {
         let word = if check.passed { "true" } else { "NOT TRUE" };

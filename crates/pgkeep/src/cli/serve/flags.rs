@@ -32,6 +32,9 @@ pub(crate) struct ScheduleFlags {
     /// When RDS makes a snapshot of it, as `pgkeep rds snapshot create` does
     #[arg(long, value_name = "WHEN", value_parser = when)]
     rds_snapshot_schedule: Option<String>,
+    /// When it is looked how AWS Backup does, as `pgkeep vault status` does; in [defaults]
+    #[arg(long, value_name = "WHEN", value_parser = when)]
+    vault_schedule: Option<String>,
     /// The zone of the schedules' times and of retention's days, such as Europe/Berlin [default: UTC]
     #[arg(long, value_name = "ZONE", value_parser = zone)]
     time_zone: Option<TimeZone>,
@@ -62,6 +65,7 @@ impl ScheduleFlags {
             TaskKind::Prune => &self.prune_schedule,
             TaskKind::Sync => &self.sync_schedule,
             TaskKind::Rds => &self.rds_snapshot_schedule,
+            TaskKind::Vault => &self.vault_schedule,
             TaskKind::Restore => &None,
         };
         let zone = self.time_zone.clone().unwrap_or(TimeZone::UTC);

@@ -80,7 +80,7 @@ impl Configured {
             fleet.tasks.extend(tasks(&member, &settings, &database.settings, &own, is_on_rds(name, config))?);
             fleet.members.push(member);
         }
-        fleet.tasks.extend(of_all_databases(&fleet.members, of_all)?);
+        fleet.tasks.extend(of_all_databases(&fleet.members, of_all, config.aws_backup.is_some())?);
         Ok(fleet)
     }
 }
@@ -115,7 +115,10 @@ fn tasks(
 ) -> Result<Vec<Task>> {
     let is_server = settings.get("all").is_some_and(|all| all.concat() == "true");
     let mut tasks = Vec::new();
-    for kind in TaskKind::ALL.into_iter().filter(|kind| *kind != TaskKind::Rds || is_on_rds) {
+    for kind in TaskKind::ALL
+        .into_iter()
+        .filter(|kind| *kind != TaskKind::Vault && (*kind != TaskKind::Rds || is_on_rds))
+    {
         // A drill is of one database's backup, and a server's databases each have their own.
         let has_one = !is_server || !matches!(kind, TaskKind::Drill | TaskKind::Restore);
         if !has_one || (kind == TaskKind::Sync && member.stores.len() < 2) {
@@ -138,7 +141,7 @@ fn words(kind: TaskKind, member: &Member) -> Vec<String> {
         TaskKind::Drill | TaskKind::Prune => words.push(member.kept_as.clone()),
         TaskKind::Verify => words.extend([member.kept_as.clone(), "--all".into(), "--hashes-only".into()]),
         TaskKind::Rds => words.extend(["snapshot", "create", &member.name].map(str::to_owned)),
-        TaskKind::Restore => {}
+        TaskKind::Restore | TaskKind::Vault => {}
     }
     // Words for backups lead to the database's entry only where it has their name.
     if matches!(kind, TaskKind::Drill | TaskKind::Verify | TaskKind::Prune) {
@@ -148,8 +151,12 @@ fn words(kind: TaskKind, member: &Member) -> Vec<String> {
 }
 
 /// What `[defaults]` says is one task for all databases.
-fn of_all_databases(members: &[Member], options: &Options) -> Result<Vec<Task>> {
+fn of_all_databases(members: &[Member], options: &Options, has_vault: bool) -> Result<Vec<Task>> {
     let mut tasks = Vec::new();
+    if has_vault {
+        let words = ["vault", "status"].map(str::to_owned).into();
+        tasks.push(task("vault".into(), TaskKind::Vault, None, words, options, true)?);
+    }
     let all: Vec<&Member> = members.iter().collect();
     if !members.is_empty() {
         let words = std::iter::once("prune".to_owned()).chain(store_words(&all)).collect();
