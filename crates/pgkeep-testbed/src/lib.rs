@@ -41,7 +41,7 @@ pub use database::Database;
 pub use lambda::{Lambda, LambdaAnswer, LambdaService};
 pub use mail::MailServer;
 pub use oidc::IdentityProvider;
-pub use own_server::{OwnServer, private_server};
+pub use own_server::{OwnServer, free_port, private_server};
 pub use pgbouncer::Pgbouncer;
 pub use proxy::FaultProxy;
 pub use receiver::{Receiver, Reply, Request};

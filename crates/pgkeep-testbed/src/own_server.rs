@@ -202,6 +202,8 @@ pub(crate) fn give_to_server_user(path: &Path) {
     }
 }
 
-pub(crate) fn free_port() -> u16 {
+/// A port on the loopback interface that nobody listens on.
+#[must_use]
+pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").expect("a loopback port").local_addr().expect("bound").port()
 }

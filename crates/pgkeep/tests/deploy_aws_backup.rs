@@ -76,6 +76,14 @@ fn the_three_ways_make_the_same_resources() {
 }
 
 #[test]
+fn the_module_refuses_what_aws_would() {
+    let (terraform, module) = (Terraform::new(), "modules/aws-backup");
+    terraform.run(module, &["init", "-input=false", "-backend=false"]);
+    let said = terraform.run(module, &["test"]);
+    assert!(said.contains("Success!") && !said.contains(" 0 passed"), "{said}");
+}
+
+#[test]
 fn a_rule_that_aws_refuses_is_refused_by_each() {
     let out = output(
         program()

@@ -6,9 +6,10 @@ mod deploy_support;
 mod support;
 
 use deploy_support::terraform::{Deployment, Terraform};
-use deploy_support::{ask, deployed, invoke};
+use deploy_support::{ask, deploy_tools, deployed, file, invoke};
 use pgkeep_testbed::{Aws, AwsFake};
 use serde_json::{Value, json};
+use support::succeed;
 
 const MODULE: &str = "modules/database-backup";
 
@@ -19,6 +20,16 @@ fn the_module_and_its_examples_are_formatted_and_wrong_values_are_refused_with_w
     terraform.run(MODULE, &["init", "-input=false", "-backend=false"]);
     let said = terraform.run(MODULE, &["test"]);
     assert!(said.contains("Success!") && !said.contains(" 0 passed"), "{said}");
+}
+
+#[test]
+fn the_tables_in_the_modules_pages_are_what_their_files_say() {
+    let place = |path: &str| file(&format!("terraform/{path}"));
+    let modules = std::fs::read_dir(place("modules")).unwrap().map(|entry| entry.unwrap().path());
+    let mut check = std::process::Command::new("python3");
+    check.env("PYTHONPATH", deploy_tools().join("checkov")).env("PYTHONDONTWRITEBYTECODE", "1");
+    check.arg(place("module-docs")).arg("--check").args(modules);
+    succeed(&mut check);
 }
 
 /// An example that is applied, with a second plan that is empty.

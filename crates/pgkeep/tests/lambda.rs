@@ -3,10 +3,11 @@
 
 mod support;
 
-use std::process::Command;
+use std::net::{Ipv6Addr, TcpStream};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use pgkeep_testbed::{Database, Lambda, LambdaAnswer, S3, Server, compare_databases};
+use pgkeep_testbed::{Database, Lambda, LambdaAnswer, S3, Server, compare_databases, free_port};
 use serde_json::{Value, json};
 use support::{program, succeed};
 
@@ -177,4 +178,50 @@ fn an_event_that_makes_no_sense_is_refused_by_field_and_the_next_one_runs() {
     assert!(told["errorMessage"].as_str().unwrap().contains("targetBuket"), "{told}");
     let told = error(&lambda.invoke("{}", TIME));
     assert!(told["errorMessage"].as_str().unwrap().contains("no database is configured"), "{told}");
+}
+
+/// `cargo lambda` as it stands between an IDE and a function that is started there.
+#[test]
+fn cargo_lambda_drives_it() {
+    let source = support::shop::shop(17);
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join("src")).unwrap();
+    std::fs::write(dir.path().join("src/main.rs"), "fn main() {}").unwrap();
+    let package = "[package]\nname = \"pgkeep\"\nversion = \"0.1.0\"\nedition = \"2024\"\n";
+    std::fs::write(dir.path().join("Cargo.toml"), package).unwrap();
+    let port = free_port();
+    let cargo_lambda = |words: &[&str]| {
+        let tools = std::env::var("PGKEEP_TEST_DEPLOY").expect("PGKEEP_TEST_DEPLOY is set by `. .bed/env`");
+        let mut command = Command::new(format!("{tools}/cargo-lambda/bin/cargo-lambda"));
+        command.current_dir(dir.path()).arg("lambda").args(words).args(["--invoke-port", &port.to_string()]);
+        command
+    };
+    let mut watch =
+        Running(cargo_lambda(&["watch", "--only-lambda-apis"]).stdout(Stdio::null()).spawn().unwrap());
+    while TcpStream::connect((Ipv6Addr::LOCALHOST, port)).is_err() {
+        assert_eq!(watch.0.try_wait().unwrap(), None, "cargo lambda ended");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let mut function = function(&[
+        ("AWS_LAMBDA_RUNTIME_API", format!("http://[::1]:{port}/.rt/pgkeep")),
+        ("AWS_LAMBDA_FUNCTION_NAME", "pgkeep".into()),
+        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "512".into()),
+        ("AWS_LAMBDA_FUNCTION_VERSION", "1".into()),
+        ("PGKEEP_DATABASE_URL", source.url()),
+        ("PGKEEP_STORE", dir.path().join("store").display().to_string()),
+    ]);
+    let _function = Running(function.stdout(Stdio::null()).spawn().unwrap());
+    let said = succeed(&mut cargo_lambda(&["invoke", "pgkeep", "--data-ascii", "{}"]));
+    let answer: Value = serde_json::from_slice(&said).unwrap();
+    assert_eq!((&answer["ok"], &answer["results"][0]["database"]), (&json!(true), &json!(source.name())));
+}
+
+/// A process that ends with this value.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use pgkeep_notify::{Event, EventKind, Notifications};
 
 use crate::history::RunFilter;
-use crate::run::{Run, RunId, RunState};
+use crate::run::{RunId, RunState};
 use crate::shared::Shared;
 use crate::watch::Watcher;
 
@@ -31,12 +31,14 @@ impl Notifier {
         let before = shared.history.run(&RunId(id.clone())).ok().flatten().and_then(|run| {
             let filter =
                 RunFilter { task: Some(&run.task), over: Some(true), limit: 50, ..RunFilter::default() };
-            let runs = shared.history.runs(&filter).ok()?;
-            let earlier = |other: &Run| {
-                other.state != RunState::Skipped && (other.scheduled, &other.id) < (run.scheduled, &run.id)
-            };
+            let mut runs = shared.history.runs(&filter).ok()?;
+            // By their ends: after a restart two runs can be of the same time, and ids tell seconds only.
+            runs.retain(|other| {
+                other.state != RunState::Skipped && other.id != run.id && other.finished <= run.finished
+            });
+            runs.sort_by_key(|other| std::cmp::Reverse(other.finished));
             // The tries before this one belong to it.
-            runs.into_iter().filter(earlier).nth(run.attempt.saturating_sub(1) as usize)
+            runs.into_iter().nth(run.attempt.saturating_sub(1) as usize)
         });
         before.is_none_or(|before| before.state != RunState::Failed)
     }
