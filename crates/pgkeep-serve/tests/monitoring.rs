@@ -63,7 +63,10 @@ fn rules_and_dashboard_use_documented_metrics_alone_and_the_dashboards_queries_a
 
 #[test]
 fn the_dashboard_of_cloudwatch_uses_metrics_that_the_code_sends() {
-    let code = include_str!("../src/watchers/cloudwatch.rs");
+    let code = concat!(
+        include_str!("../src/watchers/cloudwatch.rs"),
+        include_str!("../../pgkeep-cloud/src/metrics.rs")
+    );
     let dashboard: Value = serde_json::from_str(&read("cloudwatch-dashboard.json")).unwrap();
     let is_metric =
         |w: &&str| ["Backup", "Drill", "Snapshot", "Proven"].iter().any(|start| w.starts_with(start));
