@@ -45,8 +45,8 @@ struct PackageOptions {
     #[arg(long, value_name = "FILE")]
     pg_dump: Option<PathBuf>,
     /// Look for libraries here before the system's folders; several times for several folders
-    #[arg(long, value_name = "FOLDER")]
-    library_dir: Vec<PathBuf>,
+    #[arg(long = "library-dir", value_name = "FOLDER")]
+    libraries: Vec<PathBuf>,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
@@ -107,7 +107,7 @@ fn package(options: &PackageOptions) -> Result<()> {
         })?,
     };
     let out = options.out.clone().unwrap_or_else(|| format!("pgkeep-lambda-{arch}.zip").into());
-    let written = Package::gather(arch, &pgkeep, &pg_dump, &options.library_dir)?.write(&out)?;
+    let written = Package::gather(arch, &pgkeep, &pg_dump, &options.libraries)?.write(&out)?;
     if written.is_too_big_for_direct_upload() {
         warn(format!(
             "pgkeep: note: with {} it is too big for a direct upload, where Lambda takes 50 MiB\n  hint: upload it to S3 \
