@@ -23,7 +23,7 @@ mod token;
 pub use account::Account;
 pub use error::{CloudError, CloudErrorKind, Result};
 pub use function::Invoked;
-pub use metrics::{Metric, NAMESPACE, Unit, backup_metrics, embedded};
+pub use metrics::{Metric, NAMESPACE, Unit, backup_metrics, dimensions, embedded, snapshot_age};
 pub use rds::{
     Export, ExportOrder, Rds, RdsDatabase, RdsKind, RdsPlace, RdsSnapshot, RestoreFrom, RestoreInto, Role,
     Tags,

@@ -65,6 +65,17 @@ impl Account {
     }
 }
 
+/// The dimensions of a database, and of what of it is no backup of pgkeep's its kind: `rds-snapshot`, `aws-backup`.
+pub fn dimensions(database: Option<&str>, kind: Option<&str>) -> Vec<(&'static str, String)> {
+    let all = [("Database", database), ("Kind", kind)];
+    all.into_iter().filter_map(|(name, value)| Some((name, value?.to_owned()))).collect()
+}
+
+/// The age of the newest, in hours; `seconds` of it.
+pub fn snapshot_age(dimensions: Vec<(&'static str, String)>, seconds: f64, at: SystemTime) -> Metric {
+    Metric { name: "SnapshotAge", unit: Unit::None, value: seconds / 3600.0, dimensions, at }
+}
+
 /// What became of a backup: successes, failures and durations come without the dimensions, too, for alarms about all of
 /// them.
 pub fn backup_metrics(

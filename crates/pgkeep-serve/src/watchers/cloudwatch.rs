@@ -1,7 +1,7 @@
 //! CloudWatch.
 //!
-//! Each figure comes with the dimension `Database`, those of RDS's snapshots with `Kind` beside it; successes, failures, durations and the age of the newest backup also
-//! without one, for alarms about all of them.
+//! Each figure comes with the dimension `Database`, those of RDS's snapshots with `Kind` beside it; successes, failures,
+//! durations and the age of the newest backup also without one, for alarms about all of them.
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant, SystemTime};
 
 use jiff::Timestamp;
-use pgkeep_cloud::{Account, Metric, Unit, backup_metrics};
+use pgkeep_cloud::{Account, Metric, Unit, backup_metrics, dimensions, snapshot_age};
 
 use crate::error::Result;
 use crate::fleet::TaskKind;
@@ -110,10 +110,12 @@ fn send(figures: &Receiver<Vec<Metric>>, region: Option<&str>, namespace: &str, 
 /// The figures of a run that is over.
 fn of_run(run: &Run) -> Vec<Metric> {
     let at: SystemTime = run.finished.unwrap_or(run.scheduled).into();
-    let mut dimensions: Vec<_> = run.database.iter().map(|name| ("Database", name.clone())).collect();
-    if run.kind == TaskKind::Rds {
-        dimensions.push(("Kind", SNAPSHOT.to_owned()));
-    }
+    let kind = match run.kind {
+        TaskKind::Rds => Some(SNAPSHOT),
+        TaskKind::Vault => Some(VAULT),
+        _ => None,
+    };
+    let dimensions = dimensions(run.database.as_deref(), kind);
     let metric = |name, unit, value| Metric { name, unit, value, dimensions: dimensions.clone(), at };
     let seconds =
         run.started.zip(run.finished).map(|(began, ended)| ended.duration_since(began).as_secs_f64());
@@ -133,10 +135,7 @@ fn of_run(run: &Run) -> Vec<Metric> {
             metrics.extend(seconds.map(|s| metric("DrillDuration", Unit::Seconds, s)));
         }
         TaskKind::Vault => {
-            dimensions.push(("Kind", VAULT.to_owned()));
-            let metric =
-                |v: f64| Metric { name: "SnapshotAge", unit: Unit::None, value: v / 3600.0, dimensions, at };
-            metrics.extend(figure("newest_age_seconds").map(metric));
+            metrics.extend(figure("newest_age_seconds").map(|age| snapshot_age(dimensions, age, at)));
         }
         _ => {}
     }
@@ -186,12 +185,9 @@ fn snapshots(history: &History) -> Result<BTreeMap<String, Timestamp>> {
 }
 
 fn snapshot_ages(newest: &BTreeMap<String, Timestamp>, now: Timestamp) -> Vec<Metric> {
-    let metric = |(database, taken): (&String, &Timestamp)| Metric {
-        name: "SnapshotAge",
-        unit: Unit::None,
-        value: now.duration_since(*taken).as_secs_f64() / 3600.0,
-        dimensions: vec![("Database", database.clone()), ("Kind", SNAPSHOT.to_owned())],
-        at: now.into(),
+    let metric = |(database, taken): (&String, &Timestamp)| {
+        let age = now.duration_since(*taken).as_secs_f64();
+        snapshot_age(dimensions(Some(database), Some(SNAPSHOT)), age, now.into())
     };
     newest.iter().map(metric).collect()
 }
@@ -200,6 +196,51 @@ fn snapshot_ages(newest: &BTreeMap<String, Timestamp>, now: Timestamp) -> Vec<Me
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    /// A run that is over, of which CloudWatch is told: name, dimensions, value.
+    fn told(
+        kind: TaskKind,
+        database: Option<&str>,
+        state: RunState,
+        result: serde_json::Value,
+    ) -> Vec<String> {
+        let at: Timestamp = "2026-11-24T03:00:00Z".parse().unwrap();
+        let run = Run {
+            id: crate::run::RunId("r".into()),
+            task: "t".into(),
+            kind,
+            database: database.map(Into::into),
+            trigger: crate::run::RunTrigger::Schedule,
+            by: None,
+            scheduled: at,
+            attempt: 1,
+            state,
+            started: Some(at),
+            finished: Some(at + Duration::from_secs(90)),
+            exit_code: None,
+            error_kind: None,
+            error: None,
+            backup: None,
+            result: Some(result),
+            command: String::new(),
+            log: None,
+        };
+        let words = |m: Metric| format!("{} {:?} {}", m.name, m.dimensions, m.value);
+        of_run(&run).into_iter().map(words).collect()
+    }
+
+    #[test]
+    fn snapshots_of_rds_and_aws_backup_have_a_kind_beside_the_database() {
+        let made = told(TaskKind::Rds, Some("shop"), RunState::Completed, serde_json::json!({}));
+        let of_it = "[(\"Database\", \"shop\"), (\"Kind\", \"rds-snapshot\")]";
+        assert!(made.contains(&format!("BackupSuccess {of_it} 1")), "{made:?}");
+        assert!(made.contains(&format!("BackupDuration {of_it} 90")), "{made:?}");
+        assert!(made.contains(&"BackupFailure [] 0".to_owned()), "{made:?}");
+        // Findings make the run fail, and the age is told all the same.
+        let vault = serde_json::json!({ "newest_age_seconds": 7200 });
+        let looked = told(TaskKind::Vault, None, RunState::Failed, vault);
+        assert_eq!(looked, ["SnapshotAge [(\"Kind\", \"aws-backup\")] 2"]);
+    }
 
     fn point(name: &str, hour: i64, proven: Option<i64>, state: PointState) -> RecoveryPoint {
         let at = |hour: i64| Timestamp::from_second(hour * 3600).unwrap();

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use clap::Args;
-use pgkeep_cloud::{Account, Metric, Unit};
+use pgkeep_cloud::{Account, Metric, backup_metrics, dimensions, snapshot_age};
 
 use crate::show::warn;
 
@@ -18,15 +18,9 @@ pub(super) struct FigureFlags {
 impl FigureFlags {
     /// Tells what came of a snapshot, also without dimensions for alarms about all of them.
     pub(super) fn made(&self, database: &str, region: &str, good: bool, took: Duration) {
-        let count = |is: bool| if is { 1.0 } else { 0.0 };
-        let figures = [
-            ("BackupSuccess", Unit::Count, count(good)),
-            ("BackupFailure", Unit::Count, count(!good)),
-            ("BackupDuration", Unit::Seconds, took.as_secs_f64()),
-        ];
-        let of_it = figures.map(|(name, unit, value)| metric(name, unit, value, Some(database)));
-        let of_all = figures.map(|(name, unit, value)| metric(name, unit, value, None));
-        self.tell(region, &[of_it, of_all].concat());
+        let dimensions = of_snapshots(database);
+        let now = SystemTime::now();
+        self.tell(region, &backup_metrics(&dimensions, good, Some(took.as_secs_f64()), None, None, now));
         if good {
             self.age(database, region, Duration::ZERO);
         }
@@ -34,7 +28,7 @@ impl FigureFlags {
 
     /// Tells how old the newest snapshot is.
     pub(super) fn age(&self, database: &str, region: &str, age: Duration) {
-        self.tell(region, &[metric("SnapshotAge", Unit::None, age.as_secs_f64() / 3600.0, Some(database))]);
+        self.tell(region, &[snapshot_age(of_snapshots(database), age.as_secs_f64(), SystemTime::now())]);
     }
 
     /// A figure that is not taken fails no snapshot.
@@ -47,8 +41,6 @@ impl FigureFlags {
     }
 }
 
-/// As the daemon's are (`pgkeep-serve`, `watchers/cloudwatch.rs`).
-fn metric(name: &'static str, unit: Unit, value: f64, database: Option<&str>) -> Metric {
-    let of = |database: &str| vec![("Database", database.to_owned()), ("Kind", "rds-snapshot".to_owned())];
-    Metric { name, unit, value, dimensions: database.map(of).unwrap_or_default(), at: SystemTime::now() }
+fn of_snapshots(database: &str) -> Vec<(&'static str, String)> {
+    dimensions(Some(database), Some("rds-snapshot"))
 }
