@@ -22,19 +22,20 @@ impl Backup {
             .by_created_after(DateTime::from_secs(since));
         let pages = request.into_paginator().items().send();
         let listed = answer(asked, pages.collect::<std::result::Result<Vec<_>, _>>())?;
-        let job = |j: aws_sdk_backup::types::BackupJob| Job {
-            id: text(j.backup_job_id()),
+        let listed_job = |j: aws_sdk_backup::types::BackupJob| Job {
             resource: some(j.resource_arn()),
-            state: j.state().map(|s| s.as_str().to_owned()).unwrap_or_default(),
-            message: some(j.status_message()),
             percent: some(j.percent_done()),
-            created: seconds(j.creation_date()).unwrap_or(0),
-            completed: seconds(j.completion_date()),
             start_by: seconds(j.start_by()),
             recovery_point: some(j.recovery_point_arn()),
             plan: j.created_by().and_then(|c| Some((some(c.backup_plan_id())?, text(c.backup_rule_name())))),
+            ..job(
+                j.backup_job_id(),
+                j.state().map(|s| s.as_str()),
+                j.status_message(),
+                (j.creation_date(), j.completion_date()),
+            )
         };
-        Ok(listed.into_iter().map(job).collect())
+        Ok(listed.into_iter().map(listed_job).collect())
     }
 
     /// Starts a backup of a resource; the id of its job. The same `token` starts it once only.
@@ -68,16 +69,16 @@ impl Backup {
         let asked = self.asked(&format!("backup job {id}"), "backup:DescribeBackupJob");
         let j = answer(asked, self.client.describe_backup_job().backup_job_id(id).send())?;
         Ok(Job {
-            id: id.to_owned(),
             resource: some(j.resource_arn()),
-            state: j.state().map(|s| s.as_str().to_owned()).unwrap_or_default(),
-            message: some(j.status_message()),
             percent: some(j.percent_done()),
-            created: seconds(j.creation_date()).unwrap_or(0),
-            completed: seconds(j.completion_date()),
             start_by: seconds(j.start_by()),
             recovery_point: some(j.recovery_point_arn()),
-            plan: None,
+            ..job(
+                Some(id),
+                j.state().map(|s| s.as_str()),
+                j.status_message(),
+                (j.creation_date(), j.completion_date()),
+            )
         })
     }
 
@@ -114,16 +115,14 @@ impl Backup {
         let got = answer(asked(), self.client.describe_copy_job().copy_job_id(id).send())?;
         let j = got.copy_job().ok_or_else(|| empty(&asked()))?;
         Ok(Job {
-            id: id.to_owned(),
             resource: some(j.resource_arn()),
-            state: j.state().map(|s| s.as_str().to_owned()).unwrap_or_default(),
-            message: some(j.status_message()),
-            percent: None,
-            created: seconds(j.creation_date()).unwrap_or(0),
-            completed: seconds(j.completion_date()),
-            start_by: None,
             recovery_point: some(j.destination_recovery_point_arn()),
-            plan: None,
+            ..job(
+                Some(id),
+                j.state().map(|s| s.as_str()),
+                j.status_message(),
+                (j.creation_date(), j.completion_date()),
+            )
         })
     }
 
@@ -158,16 +157,36 @@ impl Backup {
         let asked = self.asked(&format!("restore job {id}"), "backup:DescribeRestoreJob");
         let j = answer(asked, self.client.describe_restore_job().restore_job_id(id).send())?;
         Ok(Job {
-            id: id.to_owned(),
             resource: some(j.created_resource_arn()),
-            state: j.status().map(|s| s.as_str().to_owned()).unwrap_or_default(),
-            message: some(j.status_message()),
             percent: some(j.percent_done()),
-            created: seconds(j.creation_date()).unwrap_or(0),
-            completed: seconds(j.completion_date()),
-            start_by: None,
             recovery_point: some(j.recovery_point_arn()),
-            plan: None,
+            ..job(
+                Some(id),
+                j.status().map(|s| s.as_str()),
+                j.status_message(),
+                (j.creation_date(), j.completion_date()),
+            )
         })
+    }
+}
+
+/// What every kind of job tells in the same way; the times are those of its making and its end.
+fn job(
+    id: Option<&str>,
+    state: Option<&str>,
+    message: Option<&str>,
+    (created, completed): (Option<&DateTime>, Option<&DateTime>),
+) -> Job {
+    Job {
+        id: text(id),
+        resource: None,
+        state: text(state),
+        message: some(message),
+        percent: None,
+        created: seconds(created).unwrap_or(0),
+        completed: seconds(completed),
+        start_by: None,
+        recovery_point: None,
+        plan: None,
     }
 }
